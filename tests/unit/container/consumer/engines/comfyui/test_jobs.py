@@ -70,7 +70,7 @@ def test_a_job_that_an_old_comfyui_runs_under_another_id_is_stopped_and_the_erro
     server = FakeServer(steps, job="its-own")
     jobs = Jobs(cast("ComfyUi", server), Events("http://127.0.0.1:1", "client"), timeout_seconds=60)
 
-    with pytest.raises(RetryableError, match="use version 0.3.64 or newer") as raised:
+    with pytest.raises(RetryableError, match=r"use version 0\.3\.64 or newer") as raised:
         jobs.run("job", b"", lambda: steps.append("sent"), frozenset())
 
     assert raised.value.code is ErrorCode.ENGINE_UNAVAILABLE

@@ -132,7 +132,7 @@ class ComputeStack(cdk.Stack):
 
     def _create_worker_service(self, runtime: Runtime) -> ecs.FargateService:
         scope = Construct(self, runtime.name)
-        engine = runtime.engine()
+        engine = runtime.engine(self.settings.limits.as_domain())
         role = worker_role(
             scope,
             "Role",

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, StrictBool, StrictInt, model_validator
 
+from domain.limits import DEFAULT_LIMITS, Limits
 from domain.routing import Runtime as DomainRuntime
 from domain.scaling import IDLE_INSTANCE_SECONDS, ScalingPolicy
 from infra.runtime_types.engine import Engine
@@ -118,5 +119,5 @@ class Runtime(Section):
         return None
 
     @abstractmethod
-    def engine(self) -> Engine:
-        """Return the container of the runtime's engine."""
+    def engine(self, limits: Limits = DEFAULT_LIMITS) -> Engine:
+        """Return the container of the runtime's engine, in a deployment whose tasks have these limits."""

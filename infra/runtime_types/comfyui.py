@@ -6,6 +6,8 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from domain.limits import DEFAULT_LIMITS
+from domain.limits import Limits as DomainLimits
 from domain.routing import Runtime as DomainRuntime
 from infra.runtime_types.base import Runtime
 from infra.runtime_types.engine import SHARED_FOLDER, Engine, SettingsFile, http_health_check
@@ -32,6 +34,13 @@ _ENTRY_POINT: Final = ("/bin/sh", "-c", 'umask 000 && exec python3 main.py "$@"'
 
 # Short, because ComfyUI is stopped last: the consumer has stored everything by then.
 _STOP_SECONDS: Final = 10
+
+
+_MEBIBYTE: Final = 1024 * 1024
+_UPLOAD_MEBIBYTES_BY_DEFAULT: Final = 100
+
+# What the form with a file has beside it, with much to spare.
+_FORM_MEBIBYTES: Final = 1
 
 
 class Nodes(Section):
@@ -151,7 +160,7 @@ class ComfyUi(Runtime):
         """Return a small image from the checkpoint of a static runtime; a dynamic one has none of its own."""
         return None if self.dynamic_model else ("pipeline", _sample(self.model_filename))
 
-    def engine(self) -> Engine:
+    def engine(self, limits: DomainLimits = DEFAULT_LIMITS) -> Engine:
         """Return the container of the runtime's ComfyUI."""
         server = self.comfyui
         ours = server.is_started_here
@@ -160,7 +169,7 @@ class ComfyUi(Runtime):
             image=server.image,
             credentials_secret=server.credentials_secret,
             entry_point=_ENTRY_POINT if ours else server.entry_point or (),
-            command=_flags(server.listens_on, custom=bool(self.nodes.allow))
+            command=_flags(server.listens_on, limits, custom=bool(self.nodes.allow))
             if ours
             else server.command or (),
             environment=server.environment,
@@ -185,7 +194,7 @@ class ComfyUi(Runtime):
         )
 
 
-def _flags(port: int, *, custom: bool) -> tuple[str, ...]:
+def _flags(port: int, limits: DomainLimits, *, custom: bool) -> tuple[str, ...]:
     """Return the flags of a ComfyUI that only its consumer uses."""
     # ComfyUI puts temporary files into a folder `temp` of the directory that it is given for them.
     places = {name: _FILES if name == "temp" else f"{_FILES}/{name}" for name in _FOLDERS}
@@ -200,10 +209,16 @@ def _flags(port: int, *, custom: bool) -> tuple[str, ...]:
         # The workflow as it is run holds names of this service's own; the consumer writes the caller's.
         "--disable-metadata",
         *("--preview-method", "none"),
+        *("--max-upload-size", str(_upload_mebibytes(limits))),
         *folders,
         *("--database-url", f"sqlite:///{_FILES}/user/comfyui.db"),
         *("--extra-model-paths-config", _MODELS_PATHS_FILE),
     )
+
+
+def _upload_mebibytes(limits: DomainLimits) -> int:
+    """Return how large a request's body may be; ComfyUI's own limit is smaller than a task's may be."""
+    return max(_UPLOAD_MEBIBYTES_BY_DEFAULT, limits.media_bytes // _MEBIBYTE + 1 + _FORM_MEBIBYTES)
 
 
 def extra_model_paths(model_directory: str) -> dict[str, dict[str, str]]:

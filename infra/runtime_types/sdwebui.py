@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from domain.limits import DEFAULT_LIMITS, Limits
 from domain.routing import Runtime as DomainRuntime
 from infra.runtime_types.base import Runtime
 from infra.runtime_types.engine import SHARED_FOLDER, Engine, SettingsFile, http_health_check
@@ -114,7 +115,7 @@ class SdWebUi(Runtime):
             return None
         return "text-to-image", {"prompt": "a cat in a garden", "steps": 10, "width": 512, "height": 512}
 
-    def engine(self) -> Engine:
+    def engine(self, _limits: Limits = DEFAULT_LIMITS) -> Engine:
         """Return the container of the runtime's SD Web UI."""
         webui = self.webui
         return Engine(

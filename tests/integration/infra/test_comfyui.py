@@ -1,6 +1,7 @@
 """Runtimes of type `comfyui`: their settings, and what is deployed of them."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -8,7 +9,7 @@ import aws_cdk as cdk
 import pytest
 import yaml
 
-from domain.limits import DEFAULT_LIMITS
+from domain.limits import DEFAULT_LIMITS, Limits
 from infra.compute.stack import ComputeStack
 from infra.core.stack import CoreStack
 from infra.runtime_types.comfyui import GUIDANCE_IMAGE, ComfyUi, extra_model_paths
@@ -27,6 +28,7 @@ pytestmark = pytest.mark.xdist_group("infra")
 
 TYPES: Final[RuntimeTypes] = {**RUNTIME_TYPES, "comfyui": ComfyUi}
 SETTINGS = """
+limits: {mediaBytes: 209715200}
 modelsRuntime:
 - name: comfy
   type: comfyui
@@ -87,6 +89,15 @@ def test_an_image_of_ours_is_started_so_that_a_task_reaches_its_own_files_only()
     assert "--disable-all-custom-nodes" in without.engine().command
     for name in ("input", "output", "user"):
         assert flags[flags.index(f"--{name}-directory") + 1] == f"/opt/sd-on-ecs/files/{name}"
+
+
+def test_comfyui_takes_uploads_as_large_as_the_limits_allow(containers: dict[str, Any]) -> None:
+    def mebibytes(command: Sequence[str]) -> int:
+        return int(command[command.index("--max-upload-size") + 1])
+
+    assert mebibytes(runtime(SETTINGS).engine().command) == 100
+    assert mebibytes(runtime(SETTINGS).engine(Limits(media_bytes=2**30)).command) > 1024
+    assert mebibytes(containers["comfyui"]["Command"]) > 200
 
 
 def test_a_comfyui_with_the_deployed_folders_keeps_no_file_of_a_task(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from typing import Literal
 
 from aws_cdk import aws_ecs as ecs
 
+from domain.limits import DEFAULT_LIMITS, Limits
 from domain.routing import Runtime as DomainRuntime
 from infra.runtime_types.base import Runtime
 from infra.runtime_types.engine import Engine
@@ -20,7 +21,7 @@ class Toy(Runtime):
             super().as_domain(queue_url=queue_url), options={"speed": self.speed, "most": self.most}
         )
 
-    def engine(self) -> Engine:
+    def engine(self, _limits: Limits = DEFAULT_LIMITS) -> Engine:
         return Engine(
             container="toy",
             image="toy.example/toy@sha256:" + "0" * 64,

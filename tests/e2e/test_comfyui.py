@@ -222,3 +222,18 @@ def test_a_task_that_times_out_fails_after_one_attempt_and_the_same_worker_goes_
     assert setup.facts(setup.until("next"))
     assert consumer.returncode is None
     assert setup.left_behind() == []
+
+
+@pytest.mark.long
+def test_a_task_of_which_comfyui_says_that_a_file_is_missing_fails_and_replaces_no_server(
+    setup: ComfyUiSetup,
+) -> None:
+    setup.fake.control.set("rejected", jobs=2, kind="input-vanished")
+    image = base64.b64encode(png("green")).decode()
+    assert setup.submit("t", image_to_image(image)).status == 200
+    consumer = setup.start_consumer()
+    row = setup.until("t")
+    assert (row.status, row.item["error"]["code"], row.attempts) == (Status.FAILED, "engine_unavailable", 2)
+    assert setup.submit("next", text_to_image()).status == 200
+    assert setup.facts(setup.until("next"))
+    assert consumer.returncode is None

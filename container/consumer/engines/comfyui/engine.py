@@ -23,7 +23,7 @@ from container.consumer.engines.base import (
 from container.consumer.engines.comfyui.answer import Asked, Unread, read_result, temporary_files
 from container.consumer.engines.comfyui.client import ComfyUi, EngineEnded, until_it_responds, wait_until
 from container.consumer.engines.comfyui.events import Events
-from container.consumer.engines.comfyui.faults import DamagedModel, EngineUnusable, failure, message
+from container.consumer.engines.comfyui.faults import DamagedModel, UnreadableFile, failure, message
 from container.consumer.engines.comfyui.job import Jobs
 from container.consumer.engines.comfyui.models import Models, Needed
 from container.consumer.engines.comfyui.node_classes import NodeClasses
@@ -190,8 +190,8 @@ class ComfyUiEngine:
 
     def diagnose(self, error: Exception) -> Verdict:
         """Return whose fault a job's error is."""
-        if isinstance(error, EngineUnusable):
-            return Verdict.BROKEN
+        if isinstance(error, UnreadableFile):
+            return Verdict.TASK if self._lists_models() else Verdict.BROKEN
         code = error.code if isinstance(error, RetryableError | PermanentError) else None
         return Verdict.UNREACHABLE if code is ErrorCode.ENGINE_UNAVAILABLE else Verdict.TASK
 
@@ -199,10 +199,9 @@ class ComfyUiEngine:
         """Restore the folders of models; return whether ComfyUI can list them."""
         try:
             self._models.restore_folders()
-            self._server.models(CHECKPOINTS)
-        except (RetryableError, OSError):
+        except OSError:
             return False
-        return True
+        return self._lists_models()
 
     def prepare_shutdown(self) -> None:
         """Stop the running download of a model."""
@@ -259,6 +258,14 @@ class ComfyUiEngine:
             self._models.free()
         except RetryableError as error:
             log.warning("ComfyUI freed no memory", extra={"reason": error.message})
+
+    def _lists_models(self) -> bool:
+        """Return whether ComfyUI can list all models: without a folder of them, it refuses every workflow."""
+        try:
+            self._models.listed(self._rules.model_kinds)
+        except RetryableError:
+            return False
+        return True
 
     def _describes_itself(self) -> bool:
         self._version = str((self._server.system().get("system") or {}).get("comfyui_version") or "")

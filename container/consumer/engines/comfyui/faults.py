@@ -44,8 +44,8 @@ Inputs = frozenset[tuple[str, str]]
 """Inputs of a workflow: the id of a node and the name of its input each."""
 
 
-class EngineUnusable(RetryableError):
-    """ComfyUI refuses or fails every job, whatever is in it."""
+class UnreadableFile(AmbiguousError):
+    """ComfyUI says that it cannot read a file or folder; a custom node may say so of a caller's text."""
 
 
 class DamagedModel(PermanentError):
@@ -94,7 +94,7 @@ def rejected(nodes: Mapping[str, Any], models: Inputs) -> PermanentError | Retry
             if kind.startswith(("exception_during", "custom_validation")) and _SERVERS.search(details):
                 # An input of this worker has vanished, or a folder of models.
                 text = f"ComfyUI cannot read a file or folder of this worker (node {node}, {class_type})."
-                return EngineUnusable(ErrorCode.ENGINE_UNAVAILABLE, text)
+                return UnreadableFile(ErrorCode.ENGINE_UNAVAILABLE, text)
             where = f"node {node} ({class_type}){f', input {name}' if name else ''}: {_line(kind)}"
             found.append(where)
             if kind == "value_not_in_list" and (node, name) in models:

@@ -20,7 +20,6 @@ PERMANENT = (PermanentError, Verdict.TASK)
 TWICE = (AmbiguousError, Verdict.TASK)
 """The task gets one more attempt, because the error may have been the server's."""
 LATER = (RetryableError, Verdict.UNREACHABLE)
-BROKEN = (RetryableError, Verdict.BROKEN)
 
 
 @pytest.fixture(scope="module", params=VERSIONS)
@@ -47,8 +46,8 @@ def error_of(worker: Worker, flow: dict[str, Any] | None = None) -> Any:
         ("too-large", ErrorCode.INVALID_CONTENT, PERMANENT),
         ("internal", ErrorCode.WORKFLOW_REJECTED, TWICE),
         ("forbidden", ErrorCode.ENGINE_UNAVAILABLE, LATER),
-        ("input-vanished", ErrorCode.ENGINE_UNAVAILABLE, BROKEN),
-        ("folder-gone", ErrorCode.ENGINE_UNAVAILABLE, BROKEN),
+        ("input-vanished", ErrorCode.ENGINE_UNAVAILABLE, TWICE),
+        ("folder-gone", ErrorCode.ENGINE_UNAVAILABLE, TWICE),
     ],
 )
 def test_a_refused_workflow_gets_a_code_of_its_own(
@@ -92,6 +91,21 @@ def test_an_exception_of_a_node_gets_a_code_of_its_own(
     assert worker.engine.diagnose(error) is Verdict.TASK
     worker.engine.failed(error)
     assert worker.fake.control.stats()["frees"] - before == (code is ErrorCode.OUT_OF_MEMORY)
+
+
+def test_a_server_that_has_lost_a_folder_of_models_is_broken_until_it_can_list_them(tmp_path: Path) -> None:
+    with run_worker(tmp_path) as worker:
+        folder = tmp_path / "output" / "checkpoints"
+        folder.mkdir()
+        request = worker.prepare(text_to_image())
+        folder.rmdir()
+        with pytest.raises(RetryableError) as raised:
+            worker.start(request)
+        assert worker.engine.diagnose(raised.value) is Verdict.BROKEN
+        assert not worker.engine.recover()
+        folder.mkdir()
+        assert worker.engine.recover()
+        assert worker.engine.diagnose(raised.value) is Verdict.TASK
 
 
 class Refusals(Models):

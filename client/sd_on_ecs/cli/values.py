@@ -66,23 +66,35 @@ def set_field(body: Body, name: str, text: str) -> None:
 
 def set_node_input(body: Body, name: str, text: str) -> None:
     """Set an input of a workflow's node, which its id or its title names, as in `6.text`."""
-    graph = body["task"]["content"]["prompt"]
-    node, inputs = find_node(graph, name)
-    entry = name.rpartition(".")[2]
-    if entry not in inputs:
-        raise InputError(f"{name}: node {node} has no input {entry}; it has {_listed(inputs)}")
+    inputs, entry = find_input(body["task"]["content"]["prompt"], name)
     inputs[entry] = typed(text, instead_of=inputs[entry])
 
 
-def find_node(graph: Mapping[str, Any], name: str) -> tuple[str, dict[str, Any]]:
-    """Return the id and the inputs of the node in `NODE` or `NODE.INPUT`; raise `InputError` without one."""
-    wanted = name.rpartition(".")[0] or name
-    titled = [key for key, node in graph.items() if (node.get("_meta") or {}).get("title") == wanted]
-    found = [wanted] if wanted in graph else titled
+def find_input(
+    graph: Mapping[str, Any], name: str, *, default: str | None = None
+) -> tuple[dict[str, Any], str]:
+    """Return the inputs of the node in `NODE.INPUT`, and the name of this input.
+
+    With a default, `NODE` alone stands for this input of it. Raise `InputError` without such a node or input.
+    """
+    wanted, dot, entry = name.rpartition(".")
+    if default is not None and (not dot or _nodes(graph, name)):
+        wanted, entry = name, default
+    found = _nodes(graph, wanted or name)
     if len(found) != 1:
         reason = "several nodes have this title" if found else f"the nodes are {_listed(graph)}"
-        raise InputError(f"{name}: there is no node {wanted}: {reason}")
-    return found[0], graph[found[0]]["inputs"]
+        raise InputError(f"{name}: there is no node {wanted or name}: {reason}")
+    inputs: dict[str, Any] = graph[found[0]]["inputs"]
+    if entry not in inputs:
+        raise InputError(f"{name}: node {found[0]} has no input {entry}; it has {_listed(inputs)}")
+    return inputs, entry
+
+
+def _nodes(graph: Mapping[str, Any], name: str) -> list[str]:
+    """Return the ids of the nodes that an id or a title names."""
+    if name in graph:
+        return [name]
+    return [key for key, node in graph.items() if (node.get("_meta") or {}).get("title") == name]
 
 
 def set_at_pointer(body: Body, pointer: str, text: str) -> None:

@@ -16,7 +16,7 @@ from sd_on_ecs.cli.state import program
 from sd_on_ecs.cli.values import (
     assignments,
     at_pointer,
-    find_node,
+    find_input,
     image_argument,
     set_at_pointer,
     set_node_input,
@@ -148,9 +148,8 @@ def put_images(graph: dict[str, Any], named: Iterable[tuple[str, str]]) -> dict[
     """Put the names of images into the inputs of nodes, and return the images by these names."""
     files: dict[str, Image] = {}
     for place, text in named:
-        _, inputs = find_node(graph, place)
+        inputs, entry = find_input(graph, place, default="image")
         image = image_argument(text)
         name = f"{len(files) + 1}-{Path(text.partition('?')[0]).name}"
-        entry = "image" if place in graph else place.rpartition(".")[2] or "image"
         inputs[entry], files[name] = name, image
     return files

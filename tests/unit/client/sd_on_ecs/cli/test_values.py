@@ -20,6 +20,7 @@ def graph() -> dict[str, Any]:
         "3": {"class_type": "KSampler", "inputs": {"seed": -1}, "_meta": {"title": "Sampler"}},
         "4": {"class_type": "KSampler", "inputs": {"seed": -1}, "_meta": {"title": "Sampler"}},
         "1": {"class_type": "LoadImage", "inputs": {"image": "cat.png"}},
+        "7": {"class_type": "LoadPair", "inputs": {"image": "", "mask": ""}, "_meta": {"title": "Pair v1.5"}},
     }
 
 
@@ -59,7 +60,7 @@ def test_a_node_is_named_by_its_id_or_its_title() -> None:
     ("name", "said"),
     [
         ("6.txet", "node 6 has no input txet; it has text"),
-        ("9.text", "the nodes are 6, 3, 4, 1"),
+        ("9.text", "the nodes are 6, 3, 4, 1, 7"),
         ("Sampler.seed", "several nodes have this title"),
     ],
 )
@@ -72,10 +73,41 @@ def test_images_get_names_of_their_own_in_the_inputs_that_take_them(tmp_path: Pa
     path = tmp_path / "dog.png"
     path.write_bytes(b"png")
     nodes = graph()
-    files = put_images(nodes, [("1", str(path)), ("6.mask", "https://example.com/m.png?x=/y")])
+    files = put_images(nodes, [("1", str(path)), ("7.mask", "https://example.com/m.png?x=/y")])
     assert files == {"1-dog.png": path, "2-m.png": "https://example.com/m.png?x=/y"}
     assert nodes["1"]["inputs"]["image"] == "1-dog.png"
-    assert nodes["6"]["inputs"]["mask"] == "2-m.png"
+    assert nodes["7"]["inputs"] == {"image": "", "mask": "2-m.png"}
+
+
+@pytest.mark.parametrize(
+    ("title", "place"),
+    [
+        ("Load Image", "Load Image"),
+        ("Load v1.5", "Load v1.5"),
+        ("Load v1.5", "Load v1.5.image"),
+        ("", "1.image"),
+    ],
+)
+def test_an_image_goes_into_a_node_that_its_title_names(title: str, place: str) -> None:
+    nodes = graph()
+    nodes["1"]["_meta"] = {"title": title}
+    put_images(nodes, [(place, "https://example.com/dog.png")])
+    assert nodes["1"]["inputs"] == {"image": "1-dog.png"}
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ("1.imgae", "node 1 has no input imgae; it has image"),
+        ("Positive", "node 6 has no input image; it has text"),
+        ("Pair v1.5.depth", "node 7 has no input depth; it has image, mask"),
+        ("Load Image", "there is no node Load Image: the nodes are 6"),
+        ("Sampler", "several nodes have this title"),
+    ],
+)
+def test_an_image_for_no_node_or_no_input_is_refused(place: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        put_images(graph(), [(place, "https://example.com/dog.png")])
 
 
 def test_a_pointer_leads_into_lists_and_objects() -> None:

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from sd_on_ecs._sync.client import Client
-from sd_on_ecs.api_types import Task
-from sd_on_ecs.bodies import Body
+from sd_on_ecs.api_types import SubmittedV1Alpha2, Task
+from sd_on_ecs.bodies import Body, new_id
 from sd_on_ecs.cli.progress import wait_for
 from sd_on_ecs.cli.state import Program, warn, write_json
 from sd_on_ecs.cli.sweeping import Sweeper, plan, run_sweep
 from sd_on_ecs.cli.values import Setter, assignments, typed
-from sd_on_ecs.errors import InputError, TaskFailed
+from sd_on_ecs.errors import ClientError, InputError, ServiceFailed, TaskFailed, Unreachable
 
 
 @dataclass(frozen=True)
@@ -60,16 +60,41 @@ class Run:
         return metadata
 
     def _one(self, client: Client) -> None:
-        submitted = client.submit(self.body)
+        submitted = self._submit(client)
         warn(self.program, submitted["warnings"])
         if self.wait:
-            task = wait_for(self.program, client, submitted["id"], self.timeout)
-            files = list(client.download(task, self.out)) if task["status"] == "completed" else []
+            task, files = self._finish(client, submitted["id"])
             write_result(self.program, task, files, as_json=self.as_json)
         elif self.as_json:
             write_json(submitted)
         else:
             self.program.line(submitted["id"])
+
+    def _submit(self, client: Client) -> SubmittedV1Alpha2:
+        """Submit the task under an id that is known even if its response is lost."""
+        task = self.body.get("task")
+        metadata = task.get("metadata") if isinstance(task, dict) else None
+        task_id = metadata.setdefault("id", new_id()) if isinstance(metadata, dict) else None
+        try:
+            return client.submit(self.body)
+        except (Unreachable, ServiceFailed):
+            if task_id is not None:
+                self.program.note(
+                    f"{task_id} may have been accepted: `sd-on-ecs status {task_id}` says whether it was"
+                )
+            raise
+
+    def _finish(self, client: Client, task_id: str) -> tuple[Task, list[Path]]:
+        """Return a task when it has ended, and its files; after an error, say how to get them."""
+        said = f"{task_id} goes on; `sd-on-ecs download {task_id} --wait` gets its images"
+        try:
+            task = wait_for(self.program, client, task_id, self.timeout)
+            said = f"{task_id} is {task['status']}; `sd-on-ecs download {task_id}` gets its images"
+            files = list(client.download(task, self.out)) if task["status"] == "completed" else []
+        except ClientError:
+            self.program.note(said)
+            raise
+        return task, files
 
     def _sweep(self, client: Client, vary: Sequence[str], batch: str | None) -> None:
         self._metadata()

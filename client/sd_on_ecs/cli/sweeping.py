@@ -73,13 +73,14 @@ class Sweeper:
             with self._bar("submitting", len(sweep.bodies)) as advance:
                 for body in sweep.bodies:
                     submitted = self.client.submit(body)
-                    count += 1
                     self._check_fields(sweep, submitted)
+                    count += 1
                     warned.update((one["path"], one["message"]) for one in submitted["warnings"])
                     advance()
         except ClientError:
-            if count > 1:
-                self.program.note(f"{count} of {len(sweep.bodies)} tasks were submitted, and go on")
+            if count:
+                names = f"{sweep.ids[0]} to {sweep.ids[count - 1]}"
+                self.program.note(f"{count} of {len(sweep.bodies)} tasks were submitted, and go on: {names}")
             raise
         warn(self.program, [Fault(path=path, message=message) for path, message in sorted(warned)])
 
@@ -168,6 +169,12 @@ class Sweeper:
                 f"`sd-on-ecs cancel {sweep.ids[0]} …` stops them"
             )
             raise typer.Exit(ExitCode.INTERRUPTED) from None
+        except ClientError:
+            self.program.note(
+                f"the tasks {sweep.ids[0]} to {sweep.ids[-1]} are not lost; "
+                f"`sd-on-ecs download {sweep.ids[0]} --wait` gets the images of one"
+            )
+            raise
 
 
 def run_sweep(sweeper: Sweeper, sweep: Sweep, *, wait: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from local.emulator import Emulator
-from sd_on_ecs.errors import InputError
+from sd_on_ecs.errors import InputError, Unreachable
 from sd_on_ecs.model_bucket import PART_BYTES, ModelBucket
 from sd_on_ecs.model_sources import open_source
 from tests.support.flaky_server import FlakyServer
@@ -126,3 +126,43 @@ def test_the_name_in_the_headers_of_a_link_is_used(flaky: Callable[..., FlakySer
     server = flaky(content=b"weights", disposition='attachment; filename="../cats.safetensors"')
     with open_source(f"{server.url}/api/download/models/1", {}) as source:
         assert source.name == "cats.safetensors"
+
+
+def test_the_host_of_a_redirect_gets_none_of_the_given_headers(flaky: Callable[..., FlakyServer]) -> None:
+    other = flaky(content=b"weights")
+    redirect = (302, {"location": f"{other.url}/b.pt"}, b"")
+    first = flaky(answers=[(307, {"location": "/moved"}, b""), redirect, redirect])
+    given = {"Authorization": "Bearer 5ecret", "x-token": "5ecret", "Cookie": "5ecret"}
+    with open_source(f"{first.url}/a.pt", given) as source:
+        assert b"".join(source.chunks) == b"weights"
+    assert [(path, headers.get("x-token")) for _, path, headers, _ in first.requests] == [
+        ("/a.pt", "5ecret"),
+        ("/moved", "5ecret"),
+        ("/a.pt", "5ecret"),
+    ]
+    assert len(other.requests) == 2
+    assert "5ecret" not in str([headers for _, _, headers, _ in other.requests])
+
+
+@pytest.mark.parametrize(
+    "header", [("x-token", "5ecret\nx"), ("x-token", "5ecr\xe9t"), ("x token", "5ecret")]
+)
+def test_a_header_that_cannot_be_sent_is_refused_without_its_value(header: tuple[str, str]) -> None:
+    with (
+        pytest.raises(InputError, match=r"the header 'x.token' has a character") as error,
+        open_source("http://127.0.0.1:9/a.pt", dict([header])),
+    ):
+        pass
+    assert "5ecr" not in str(error.value)
+
+
+def test_links_that_lead_nowhere_are_refused_without_their_tokens(flaky: Callable[..., FlakyServer]) -> None:
+    server = flaky(answers=[(302, {"location": "/a.pt"}, b"")] * 30)
+    with (
+        pytest.raises(Unreachable, match=r"a\.pt cannot be reached") as error,
+        open_source(f"{server.url}/a.pt?token=5ecret", {}),
+    ):
+        pass
+    assert "5ecret" not in str(error.value)
+    with pytest.raises(InputError, match="is no link"), open_source("https://a\nb", {}):
+        pass

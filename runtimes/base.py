@@ -140,8 +140,8 @@ class RuntimeType(Protocol):
         `files` returns the names in a folder of the model bucket.
         """
 
-    def affinity(self, content: Json) -> str | None:
-        """Return what is expensive to load, so that tasks that share it run one after the other.
+    def affinity(self, content: Json, runtime: Runtime) -> str | None:
+        """Return what is expensive to load, so that tasks of a runtime that share it run in a row.
 
         Never raise an error: messages are ordered before their content is checked or fetched.
         """

@@ -119,7 +119,7 @@ def compose(
         max_seconds=settings.max_overtake_seconds,
         receive_seconds=settings.receive_seconds,
         registry=registry,
-        affinity=rules.affinity,
+        affinity=lambda content: rules.affinity(content, settings.runtime),
         gpu=gpu,
     )
     tracer = Tracer(client("xray", config=config)) if settings.tracing else None

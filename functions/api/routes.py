@@ -97,7 +97,9 @@ def _submit_routes(app: APIGatewayRestResolver, services: Services) -> None:
         body = response_bodies.submit_response(
             submission.task,
             accepted,
-            model=services.types[submission.runtime.type].affinity(submission.task.content),
+            model=services.types[submission.runtime.type].affinity(
+                submission.task.content, submission.runtime
+            ),
             warnings=[*submission.warnings, *accepted.warnings],
             bucket=services.environment.output_bucket,
             base_url=base_url(app.current_event),

@@ -18,7 +18,6 @@ from runtimes.base import (
     StoredFile,
     UnknownStartModel,
 )
-from runtimes.comfyui.catalogue import Catalogue
 from runtimes.comfyui.content import check
 from runtimes.comfyui.needs import (
     ALIASES,
@@ -120,9 +119,9 @@ class ComfyUi:
                 return [StoredFile(folder, own_name)]
         raise UnknownStartModel(f"MODEL_FILENAME {own_name!r} is not in the model bucket's {CHECKPOINTS}/")
 
-    def affinity(self, content: Json) -> str | None:
+    def affinity(self, content: Json, runtime: Runtime) -> str | None:
         """Return the checkpoints and diffusion models of the workflow."""
-        return affinity(content, self._catalogue())
+        return affinity(content, Options.of(runtime).catalogue)
 
     def cost(self, _task_type: str, content: Json) -> float:
         """Return steps × pixels × images, as far as constants tell."""
@@ -136,6 +135,3 @@ class ComfyUi:
     def schema(self, _task_type: str, limits: Limits) -> dict[str, Any]:
         """Return the schema of the three shapes of a workflow, with the deployment's limits."""
         return content_schema(limits)
-
-    def _catalogue(self) -> Catalogue:
-        return Options().catalogue

@@ -64,7 +64,7 @@ V1ALPHA1_REQUEST: dict[str, Any] = {
 
 def checkpoint(submission: Submission) -> str | None:
     """Return the checkpoint that an accepted task names."""
-    return RUNTIME_TYPES[submission.runtime.type].affinity(submission.task.content)
+    return RUNTIME_TYPES[submission.runtime.type].affinity(submission.task.content, submission.runtime)
 
 
 def v1alpha2_request(

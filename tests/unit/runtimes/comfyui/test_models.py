@@ -1,12 +1,17 @@
 """The models that a workflow of ComfyUI needs, and the order and cost of its task."""
 
+import json
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from domain.routing import Runtime
 from runtimes.base import ModelRequirement, StoredFile, UnknownStartModel
+from runtimes.comfyui import catalogue
 from runtimes.comfyui.runtime_type import ComfyUi
+from tests.support.comfyui import node
 from tests.support.workflows import DYNAMIC, STATIC, checked, text_to_image, with_input
 
 RULES = ComfyUi()
@@ -75,7 +80,19 @@ def test_a_static_runtime_has_its_checkpoint_from_the_start() -> None:
 def test_tasks_of_one_checkpoint_run_one_after_the_other() -> None:
     one, other = (checked(with_input("6", "text", text)).content for text in ("a", "b"))
     third = checked(with_input("4", "ckpt_name", "dogs.safetensors")).content
-    assert RULES.affinity(one) == RULES.affinity(other) != RULES.affinity(third)
+    assert RULES.affinity(one, DYNAMIC) == RULES.affinity(other, DYNAMIC) != RULES.affinity(third, DYNAMIC)
+
+
+def test_a_model_of_a_loader_that_only_the_runtimes_catalogue_has_counts_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    core = json.loads((catalogue.CATALOGUES / catalogue.DEFAULT_CATALOGUE).read_text("utf-8"))
+    core["classes"]["Packed"] = {"inputs": {"name": "model:diffusion_models"}, "outputs": ["MODEL"]}
+    (tmp_path / "packs.json").write_text(json.dumps(core), "utf-8")
+    monkeypatch.setattr(catalogue, "CATALOGUES", tmp_path)
+    content = {"prompt": {"1": node("Packed", name="flux.gguf"), "2": node("PreviewAny", source=["1", 0])}}
+    runtime = replace(DYNAMIC, options={"catalogue": "packs.json", "allow": ["Packed"]})
+    assert RULES.affinity(content, runtime) == "diffusion_models/flux.gguf"
 
 
 def test_a_model_is_looked_up_in_its_folder_and_in_the_image() -> None:

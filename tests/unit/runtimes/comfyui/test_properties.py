@@ -79,7 +79,7 @@ def test_no_json_makes_the_rules_raise(content: dict[str, Any]) -> None:
     if not result.faults:
         list(rules.models(result.content, DYNAMIC))
         list(rules.inputs("pipeline", result.content))
-        rules.affinity(result.content)
+        rules.affinity(result.content, DYNAMIC)
         rules.cost("pipeline", result.content)
         rules.kind("pipeline", result.content)
         json.dumps(rules.settled(result.content, "key"))
@@ -89,7 +89,7 @@ def test_no_json_makes_the_rules_raise(content: dict[str, Any]) -> None:
 @settings(max_examples=400)
 @given(contents)
 def test_the_order_of_messages_is_found_for_any_content(content: dict[str, Any]) -> None:
-    ComfyUi().affinity(content)
+    ComfyUi().affinity(content, DYNAMIC)
 
 
 @settings(max_examples=400)

@@ -27,7 +27,7 @@ EXTRA, BATCH = TaskType.EXTRA_SINGLE_IMAGE, TaskType.EXTRA_BATCH_IMAGES
 
 def checkpoint(submission: Submission) -> str | None:
     """Return the checkpoint that an accepted task names."""
-    return RUNTIME_TYPES[submission.runtime.type].affinity(submission.task.content)
+    return RUNTIME_TYPES[submission.runtime.type].affinity(submission.task.content, submission.runtime)
 
 
 def submit(

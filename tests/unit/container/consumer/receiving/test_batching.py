@@ -1,6 +1,7 @@
 """The order in which a batcher returns waiting messages."""
 
 import itertools
+from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -8,9 +9,16 @@ from typing import Any
 import pytest
 
 from container.consumer.receiving.batching import AffinityBatcher
+from domain.routing import Runtime
+from runtimes.base import RuntimeType
 from runtimes.registry import RUNTIME_TYPES
 from runtimes.sdwebui.runtime_type import SdWebUi
 from tests.support.deliveries import FakeQueue, delivery, delivery_for_checkpoint, message
+
+
+def affinity_by(rules: RuntimeType) -> Callable[[dict[str, Any]], str | None]:
+    """Return how a batcher asks the rules of a runtime type."""
+    return lambda content: rules.affinity(content, Runtime("r", rules.name))
 
 
 def new_batcher(queue: FakeQueue, **settings: Any) -> AffinityBatcher:
@@ -21,7 +29,7 @@ def new_batcher(queue: FakeQueue, **settings: Any) -> AffinityBatcher:
         "max_seconds": 1000.0,
         "receive_seconds": 5,
     } | settings
-    batcher = AffinityBatcher(queue, **({"affinity": SdWebUi().affinity} | values))
+    batcher = AffinityBatcher(queue, **({"affinity": affinity_by(SdWebUi())} | values))
     batcher.refresh()
     return batcher
 
@@ -130,7 +138,7 @@ def test_a_message_whose_content_is_elsewhere_or_no_workflow_waits_like_others(
     type_name: str, content: dict[str, Any], content_ref: str | None
 ) -> None:
     queue = FakeQueue([delivery(replace(message(content=content), content_ref=content_ref).encode())])
-    waiting = new_batcher(queue, affinity=RUNTIME_TYPES[type_name].affinity).next()
+    waiting = new_batcher(queue, affinity=affinity_by(RUNTIME_TYPES[type_name])).next()
     assert waiting is not None
     assert waiting.message is not None
     assert waiting.affinity is None

@@ -144,12 +144,12 @@ def compose(
     )
 
     def register() -> None:
-        if not gpu.engine_ready:
-            # The backlog is shared only among workers that can run tasks.
+        # The backlog is shared only among workers that can run tasks.
+        if gpu.engine_ready:
+            batcher.refresh()
+            registry.renew(seconds=lease_seconds, speeds=durations.speeds())
+        elif not shutting_down.is_set():
             registry.announce(seconds=lease_seconds)
-            return
-        batcher.refresh()
-        registry.renew(seconds=lease_seconds, speeds=durations.speeds())
 
     heartbeat = Heartbeat(
         jobs,

@@ -16,6 +16,7 @@ import boto3
 
 from container.consumer.composition import Clients, Engines, compose
 from container.consumer.engines.registry import ENGINES
+from container.consumer.scheduling.loop import Worker
 from container.consumer.settings import Settings
 from local.emulator import REGION
 from local.process import Process
@@ -39,6 +40,7 @@ class RunningConsumer:
     error: BaseException | None = None
     exited: threading.Event = field(default_factory=threading.Event)
     exit_status: int | None = None
+    worker: Worker = field(init=False)
 
     def exit(self, status: int) -> None:
         """Record the status with which the process would have ended."""
@@ -83,6 +85,8 @@ def running_consumer(
         shutting_down=running.shutting_down,
         exit_process=running.exit,
     )
+
+    running.worker = consumer.worker
 
     def run() -> None:
         try:

@@ -1,5 +1,6 @@
 """Count the active workers of a runtime: each renews a row of its own in the tasks' table."""
 
+import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -49,19 +50,23 @@ class WorkerRegistry:
         self._clock = clock
         self._started_at, self._starting_since = clock(), iso(now())
         self._start_seconds: float | None = None
+        self._is_ready = False
+        self._is_ending = False
+        self._writing = threading.Lock()
+        """Held while the row is written, so that a heartbeat does not write it again after `unregister`."""
         self.count = 1
 
     def announce(self, *, seconds: float) -> None:
         """Say for `seconds` more that this worker is starting; it does not count as a worker yet."""
         moment = now()
-        self._client.update_item(
-            TableName=self._table,
-            Key=self._key,
-            UpdateExpression=(
+        if self._is_ready:
+            self._is_ready, self._starting_since = False, iso(moment)
+        self._write(
+            (
                 "SET pending_runtime = :partition, pending_since = :until, expires_at = :expires, "
                 "starting_since = :since"
             ),
-            ExpressionAttributeValues={
+            {
                 ":partition": {"S": self._starting_partition},
                 ":until": {"S": iso_after(moment, seconds)},
                 ":expires": {"N": str(int((moment + _ROW_LIFETIME).timestamp()))},
@@ -75,6 +80,7 @@ class WorkerRegistry:
         `speeds` are seconds a unit of cost, by the kind of a job.
         """
         renewed_at = now()
+        self._is_ready = True
         if self._start_seconds is None:
             self._start_seconds = self._clock() - self._started_at
         values: dict[str, Any] = {
@@ -84,14 +90,12 @@ class WorkerRegistry:
             ":speeds": {"M": {kind_key(kind): {"N": f"{speed:.6g}"} for kind, speed in speeds.items()}},
             ":start": {"N": f"{self._start_seconds:.3f}"},
         }
-        self._client.update_item(
-            TableName=self._table,
-            Key=self._key,
-            UpdateExpression=(
+        self._write(
+            (
                 "SET pending_runtime = :partition, pending_since = :until, expires_at = :expires, "
                 "speeds = :speeds, start_seconds = :start REMOVE starting_since"
             ),
-            ExpressionAttributeValues=values,
+            values,
         )
         response = self._client.query(
             TableName=self._table,
@@ -101,6 +105,10 @@ class WorkerRegistry:
             ExpressionAttributeValues={":partition": values[":partition"], ":now": {"S": iso(renewed_at)}},
         )
         self.count = max(1, response["Count"])  # the index may not show this worker yet
+
+    def begin_end(self) -> None:
+        """Write nothing more until `unregister`: a worker that ends has no engine, but starts none either."""
+        self._is_ending = True
 
     def unregister(self) -> None:
         """Let this worker no longer count; if that fails, it counts until its time is over.
@@ -116,5 +124,16 @@ class WorkerRegistry:
                     ":ended": {"S": iso_after(now(), -_CLOCK_SECONDS)},
                 },
             }
-        with suppress(ClientError, BotoCoreError):
+        self._is_ending = True
+        with self._writing, suppress(ClientError, BotoCoreError):
             self._client.update_item(TableName=self._table, Key=self._key, **change)
+
+    def _write(self, expression: str, values: dict[str, Any]) -> None:
+        with self._writing:
+            if not self._is_ending:
+                self._client.update_item(
+                    TableName=self._table,
+                    Key=self._key,
+                    UpdateExpression=expression,
+                    ExpressionAttributeValues=values,
+                )

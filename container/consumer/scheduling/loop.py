@@ -99,6 +99,7 @@ class Worker:
             self._close()
 
     def _close(self) -> None:
+        self._registry.begin_end()
         self._gpu.engine_ready = False
         self._next_sent.set()
         self._prefetcher.close()
@@ -195,4 +196,4 @@ class Worker:
             ready = self._engine.wait_ready(self._shutting_down, BOOT_SECONDS)
         if not ready and not self._shutting_down.is_set():
             raise ReplaceEngine(f"it was not ready within {BOOT_SECONDS} s")
-        self._gpu.engine_ready = True
+        self._gpu.engine_ready = ready

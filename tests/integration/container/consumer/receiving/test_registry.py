@@ -1,15 +1,17 @@
 """Workers count each other in the emulator's table."""
 
 import secrets
+import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from adapters.listing import Listing
 from adapters.workers import WorkerRows
 from container.consumer.receiving.registry import WorkerRegistry
-from domain.clock import iso, now
+from domain.clock import iso, iso_after, now
 from domain.estimate import Workers, kind_key
 from domain.row import Status
 from local.emulator import Emulator
@@ -113,6 +115,48 @@ class TestWhatTheApiReads:
         worker.renew(seconds=60)
         worker.announce(seconds=60)
         assert (read().running, len(read().starting_seconds)) == (0, 1)
+
+    def test_a_worker_whose_engine_starts_again_counts_from_then_on(
+        self, register: Register, read: Callable[[], Workers]
+    ) -> None:
+        worker = register("a")
+        worker._starting_since = iso_after(now(), -1000)  # it has run for a while
+        worker.renew(seconds=60)
+        worker.announce(seconds=60)
+        assert read().starting_seconds[0] < 60
+        worker._starting_since = iso_after(now(), -100)
+        worker.announce(seconds=60)
+        assert read().starting_seconds[0] >= 100, "the second announcement is of the same start"
+
+    def test_a_heartbeat_during_the_end_leaves_no_row(
+        self, aws: Emulator, table: str, read: Callable[[], Workers]
+    ) -> None:
+        client = aws.client("dynamodb")
+        is_beating, may_write = threading.Event(), threading.Event()
+
+        class Slow:
+            def update_item(self, **arguments: Any) -> None:
+                if "speeds" in arguments["UpdateExpression"]:
+                    is_beating.set()
+                    may_write.wait(10)
+                client.update_item(**arguments)
+
+            def query(self, **arguments: Any) -> Any:
+                return client.query(**arguments)
+
+        worker = WorkerRegistry(Slow(), table, runtime="r", worker="a")  # type: ignore[arg-type]
+        beat = threading.Thread(target=worker.renew, kwargs={"seconds": 60})
+        end = threading.Thread(target=worker.unregister)
+        beat.start()
+        assert is_beating.wait(10)
+        end.start()
+        end.join(0.3)  # long enough for an end that does not wait for the heartbeat
+        may_write.set()
+        beat.join()
+        end.join()
+        worker.renew(seconds=60)
+        worker.announce(seconds=60)
+        assert (read().running, read().starting_seconds) == (0, [])
 
     def test_what_a_worker_measured_remains_after_its_end(
         self, register: Register, read: Callable[[], Workers]

@@ -12,11 +12,6 @@ from domain.api_routes import CONSOLE, ROUTES, WAIT, Route
 from infra.core.gateway_responses import add_gateway_responses
 from infra.settings.deployment import ApiGateway
 
-# Each request that waits occupies one of the account's concurrent executions (1,000, in a new account 10) for
-# up to 25 s: at this rate no more than 50, besides a burst.
-_WAITS_PER_SECOND: Final = 2
-_WAIT_BURST: Final = 10
-
 # A usage plan does not apply to requests without a key, which anyone can send.
 _PAGES_PER_SECOND: Final = 5
 _PAGE_BURST: Final = 20
@@ -64,7 +59,7 @@ class RestApi(Construct):
                 metrics_enabled=False,
                 tracing_enabled=tracing,
                 method_options={
-                    **_throttle(WAIT, _WAITS_PER_SECOND, _WAIT_BURST),
+                    **_throttle(WAIT, settings.waits.rate_limit, settings.waits.burst_limit),
                     **(_throttle(CONSOLE, _PAGES_PER_SECOND, _PAGE_BURST) if console_function else {}),
                 },
                 access_log_destination=apigateway.LogGroupLogDestination(access_log),
@@ -101,7 +96,7 @@ class RestApi(Construct):
         return self.api.add_api_key(f"Key{name}", api_key_name=f"{cdk.Stack.of(self).stack_name}-{name}")
 
 
-def _throttle(route: Route, rate: int, burst: int) -> dict[str, apigateway.MethodDeploymentOptions]:
+def _throttle(route: Route, rate: float, burst: int) -> dict[str, apigateway.MethodDeploymentOptions]:
     """Return the stage's settings of a route with a throttle of its own."""
     return {
         f"{route.path}/{route.method}": apigateway.MethodDeploymentOptions(

@@ -36,6 +36,17 @@ class Throttle(Section):
     burst_limit: Annotated[int, Field(gt=0, le=5_000)] = 50
 
 
+class WaitThrottle(Section):
+    """How many requests per second, and in a burst, may begin to wait for a task, those of all keys together.
+
+    Each occupies one of the account's concurrent executions (1,000, in a new account 10) for up to 25 s: at
+    the default rate no more than 50, besides the burst.
+    """
+
+    rate_limit: Annotated[float, Field(gt=0, le=MAX_TASKS_PER_SECOND)] = 2
+    burst_limit: Annotated[int, Field(gt=0, le=5_000)] = 2
+
+
 class Quota(Section):
     """How many requests an API key may send in a period, reads included."""
 
@@ -56,6 +67,7 @@ class ApiGateway(Section):
 
     stage_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,128}$")] = "dev"
     throttle: Throttle = Throttle()
+    waits: WaitThrottle = WaitThrottle()
     quota: Quota | None = None
     keys: Annotated[tuple[_KeyName, ...], Field(max_length=MAX_KEYS)] = ()
     reserved_concurrency: Annotated[int, Field(ge=1, le=10_000)] | None = None

@@ -5,6 +5,8 @@ from typing import Any
 
 import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
 
 from domain.api_routes import CONSOLE, ROUTES, WAIT
 from domain.limits import (
@@ -15,6 +17,7 @@ from domain.limits import (
     VISIBILITY_SECONDS,
 )
 from functions.environment import ApiEnvironment
+from infra.core.rest_api import RestApi
 from infra.core.stack import CoreStack
 from infra.settings.reading import parse
 from runtimes.comfyui.needs import FOLDER_KINDS
@@ -287,7 +290,30 @@ def test_requests_that_wait_have_a_function_and_a_throttle_of_their_own(core: Te
         if setting["ResourcePath"].endswith("wait")
     )
     assert (setting["HttpMethod"], setting["ThrottlingRateLimit"]) == ("GET", 2)
+    assert setting["ThrottlingBurstLimit"] == 2, "a burst also occupies executions of the account"
     assert "~1{id}~1wait" in setting["ResourcePath"]
+
+
+def test_the_throttle_of_requests_that_wait_is_a_setting() -> None:
+    waits = "waits: {rateLimit: 0.2, burstLimit: 1}"
+    settings, _ = parse(f"APIGW: {{{waits}}}\nmodelsRuntime: [{{name: r, modelFilename: m}}]")
+    app = cdk.App()
+    stack = cdk.Stack(app, "Core")
+    arn = "arn:aws:lambda:us-east-1:000000000000:function:any"
+    function = lambda_.Function.from_function_arn(stack, "Function", arn)
+    RestApi(
+        stack,
+        "Api",
+        function=function,
+        wait_function=function,
+        console_function=None,
+        settings=settings.apigw,
+        log_retention=logs.RetentionDays.ONE_DAY,
+        tracing=False,
+    )
+    stage = Template(app.synth().get_stack_by_name("Core").template).one("ApiGateway::Stage")
+    (setting,) = (each for each in stage["MethodSettings"] if each["ResourcePath"].endswith("wait"))
+    assert (setting["ThrottlingRateLimit"], setting["ThrottlingBurstLimit"]) == (0.2, 1)
 
 
 def test_bodies_are_not_base64(core: Template) -> None:

@@ -26,6 +26,9 @@ _SIDE_BY_DEFAULT: Final = 512
 """Side of an image whose size is not known, because it comes from a file."""
 
 _SCALES: Final = ("Scale", "Upscale", "Resize")
+_STEPS_OF_LEAST_DENOISE: Final = 100
+"""ComfyUI computes sigmas for steps / denoise, and its page has no smaller denoise than 0.01."""
+
 _SOUND: Final = "Audio"
 _SOUNDS: Final = {"duration": 1000, "seconds": 1000, "sample_rate": 192_000}
 """Inputs of nodes that make a sound, and the most of each; ComfyUI would fill the memory with silence."""
@@ -49,6 +52,9 @@ def limit_faults(prompt: dict[str, Any], limits: Limits, path: str) -> Iterator[
             given = number(prompt, inputs.get(name))
             if given is not None and given > highest:
                 yield Fault(f"{here}/{name}", f"must be at most {highest}")
+        most_steps = limits.steps * _STEPS_OF_LEAST_DENOISE
+        if _scheduled_steps(prompt, node) > most_steps:
+            yield Fault(f"{here}/denoise", f"steps / denoise must be at most {most_steps}, or denoise 0")
         if size.images > limits.images and _adds_images(prompt, node):
             yield Fault(f"{path}/{pointer(node)}", f"a task makes at most {limits.images} images")
         if "steps" not in inputs and steps.get(node, 0.0) > limits.steps:
@@ -76,6 +82,13 @@ def _size_faults(prompt: dict[str, Any], node: str, size: Size, limits: Limits, 
         yield Fault(path, f"width × height of its image may be at most {limits.upscaled_pixels} pixels")
     if class_type == CONCATENATES and size.frames > max(1.0, limits.frames / FRAMES_PER_LATENT):
         yield Fault(path, f"a video has at most {limits.frames} frames")
+
+
+def _scheduled_steps(prompt: dict[str, Any], node: str) -> float:
+    """Return for how many steps ComfyUI computes sigmas, of which it takes the last ones."""
+    inputs = prompt[node]["inputs"]
+    steps, denoise = (number(prompt, inputs.get(name)) for name in ("steps", "denoise"))
+    return steps / denoise if steps and denoise else 0.0
 
 
 def _highest(class_type: str, limits: Limits) -> dict[str, int]:

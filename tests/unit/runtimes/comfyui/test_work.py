@@ -130,6 +130,16 @@ def test_steps_that_are_put_between_sigmas_count_and_are_limited_too() -> None:
     assert faults(flow) == {"/s0": f"the sigmas may have at most {L.steps} steps"}
 
 
+@pytest.mark.parametrize("where", ["KSampler", "BasicScheduler"])
+def test_a_tiny_denoise_does_not_make_comfyui_compute_sigmas_without_end(where: str) -> None:
+    flow = text_to_image() if where == "KSampler" else custom_sampling()
+    inputs = next(one["inputs"] for one in flow.values() if one["class_type"] == where)
+    inputs["steps"] = L.steps
+    for denoise, allowed in ((1.0, True), (0.01, True), (0.0, True), (0.0099, False), (1e-300, False)):
+        inputs["denoise"] = denoise
+        assert any(path.endswith("/inputs/denoise") for path in faults(flow)) == (not allowed)
+
+
 def test_the_largest_workflow_of_custom_samplers_is_far_beyond_the_limit() -> None:
     flow = custom_sampling(steps=L.steps, samplers=290, width=2048, height=2048, batch_size=L.images)
     assert work(flow) == 290 * L.steps * 2048**2 * L.images

@@ -101,6 +101,8 @@ class Command:
             stdout=terminal,
             stderr=terminal,
             start_new_session=True,
+            # A test run in the background of a shell ignores Ctrl-C, and so would its programs.
+            preexec_fn=_react_to_ctrl_c,  # noqa: PLW1509 - it calls nothing that takes a lock
         )
         os.close(terminal)
         try:
@@ -109,6 +111,10 @@ class Command:
             process.kill()
             process.wait()
             os.close(controller)
+
+
+def _react_to_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @dataclass

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 
 from container.consumer.engines.base import AmbiguousError, Artifact, Result
-from container.consumer.engines.comfyui.client import ComfyUi
+from container.consumer.engines.comfyui.client import ComfyUi, FileTooLarge
 from container.consumer.engines.comfyui.faults import message
 from container.consumer.engines.comfyui.png_texts import with_texts
 from container.consumer.engines.comfyui.whole import is_whole
@@ -22,6 +22,9 @@ TEMP: Final = "temp"
 SEEDS: Final = frozenset({"seed", "noise_seed"})
 MAX_FILES: Final = 1000
 """Of one job: a video has many frames, and a node that stores each of them would fill the bucket."""
+
+MAX_BYTES: Final = 2 * 1024**3
+"""Of all files of a job together: they are in the worker's memory until they are stored."""
 
 MAX_TEXT_BYTES: Final = 65_536
 """For all texts of a job together; they are stored in `.out` only."""
@@ -85,7 +88,7 @@ def temporary_files(entry: Json) -> list[str]:
     return [one.item["filename"] for one in _files(entry, _nodes(entry)) if one.item.get("type") == TEMP]
 
 
-def read_result(server: ComfyUi, entry: Json, asked: Asked) -> Result:
+def read_result(server: ComfyUi, entry: Json, asked: Asked, *, max_bytes: int = MAX_BYTES) -> Result:
     """Return the files and the document of a job that ended as a success.
 
     Raise PermanentError or RetryableError unless every wanted node has reported what is there.
@@ -107,7 +110,11 @@ def read_result(server: ComfyUi, entry: Json, asked: Asked) -> Result:
     if len(files) > MAX_FILES:
         text = f"The job made {len(files)} files; at most {MAX_FILES} are stored."
         raise PermanentError(ErrorCode.WRONG_OUTPUT, text)
-    artifacts = [_artifact(server, one, asked, number) for number, one in enumerate(files, 1)]
+    artifacts, left = [], max_bytes
+    for number, one in enumerate(files, 1):
+        data = _data(server, one, asked, left)
+        left -= len(data)
+        artifacts.append(_artifact(one, data, asked, number))
     document = {
         "runtime_type": "comfyui",
         "comfyui": asked.version,
@@ -141,13 +148,25 @@ def _stored(files: list[_File], *, chosen: bool) -> list[_File]:
     return [one for one in files if one.item.get("type") == OUTPUT] or files
 
 
-def _artifact(server: ComfyUi, one: _File, asked: Asked, number: int) -> Artifact:
+def _data(server: ComfyUi, one: _File, asked: Asked, max_bytes: int) -> bytes:
+    """Return the bytes of a file of this job, of which at most `max_bytes` may be read."""
     _check_place(one, asked.nonce)
-    data = server.view(one.item)
+    try:
+        data = server.view(one.item, max_bytes)
+    except FileTooLarge:
+        text = (
+            f"The files of the job, up to one of node {one.node}, have more bytes than are stored of a task "
+            f"({MAX_BYTES // 1024**3} GiB): make fewer or smaller files, or a video instead of its frames."
+        )
+        raise PermanentError(ErrorCode.WRONG_OUTPUT, text) from None
     if data is None:
         raise PermanentError(
             ErrorCode.NO_IMAGES, f"ComfyUI does not have a file that node {one.node} reported."
         )
+    return data
+
+
+def _artifact(one: _File, data: bytes, asked: Asked, number: int) -> Artifact:
     found = sniff(data)
     ending = PurePosixPath(one.item["filename"]).suffix.lower().lstrip(".")
     if found is None or not _fits(ENDINGS.get(ending, ending), found.extension):

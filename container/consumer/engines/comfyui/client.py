@@ -39,6 +39,10 @@ class EngineEnded(NoAnswer):
     """Nothing listens at ComfyUI's address: it has ended, together with any job that it ran."""
 
 
+class FileTooLarge(Exception):
+    """A file has more bytes than may be read of it."""
+
+
 class ComfyUi:
     """Client of one ComfyUI; can be used from several threads."""
 
@@ -57,9 +61,7 @@ class ComfyUi:
         try:
             return self._http.request(method, path, **options)
         except httpx.HTTPError as error:
-            error_class = EngineEnded if isinstance(error, httpx.ConnectError) else NoAnswer
-            text = f"ComfyUI did not answer: {type(error).__name__}."
-            raise error_class(ErrorCode.ENGINE_UNAVAILABLE, text) from None
+            raise _no_answer(error) from None
 
     def _request_quickly(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
         """Send a request over the connection with the least delay, because the GPU waits for it."""
@@ -168,13 +170,19 @@ class ComfyUi:
             raise _unexpected(response)
         return str(stored["name"])
 
-    def view(self, item: Json) -> bytes | None:
-        """Return the bytes of a file that a node reported; None if there is no such file."""
+    def view(self, item: Json, max_bytes: int) -> bytes | None:
+        """Return the bytes of a file that a node reported; None if there is no such file.
+
+        Raise FileTooLarge as soon as there are more bytes than `max_bytes`.
+        """
         names = {name: str(item.get(name) or "") for name in ("filename", "subfolder", "type")}
-        response = self.request("GET", "/view", params=names, timeout=TRANSFER_SECONDS)
-        if httpx.codes.BAD_REQUEST <= response.status_code < httpx.codes.INTERNAL_SERVER_ERROR:
-            return None
-        return _ok(response).content
+        try:
+            with self._http.stream("GET", "/view", params=names, timeout=TRANSFER_SECONDS) as response:
+                if httpx.codes.BAD_REQUEST <= response.status_code < httpx.codes.INTERNAL_SERVER_ERROR:
+                    return None
+                return _read(_ok(response), max_bytes)
+        except httpx.HTTPError as error:
+            raise _no_answer(error) from None
 
 
 def wait_until(
@@ -204,6 +212,22 @@ def until_it_responds(call: Callable[[], T], stopped: Callable[[], bool]) -> T:
             if stopped() or time.monotonic() > deadline:
                 raise
         time.sleep(RETRY_SECONDS)
+
+
+def _read(response: httpx.Response, max_bytes: int) -> bytes:
+    chunks, size = [], 0
+    for chunk in response.iter_bytes():
+        size += len(chunk)
+        if size > max_bytes:
+            raise FileTooLarge
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _no_answer(error: httpx.HTTPError) -> NoAnswer:
+    error_class = EngineEnded if isinstance(error, httpx.ConnectError) else NoAnswer
+    text = f"ComfyUI did not answer: {type(error).__name__}."
+    return error_class(ErrorCode.ENGINE_UNAVAILABLE, text)
 
 
 def _ok(response: httpx.Response) -> httpx.Response:

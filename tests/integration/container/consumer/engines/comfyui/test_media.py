@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from container.consumer.engines.base import Result
+from container.consumer.engines.comfyui.client import FileTooLarge
 from container.consumer.inputs.images import sniff
 from domain.errors import ErrorCode, PermanentError
 from local.fakes import media
@@ -22,6 +23,16 @@ VIDEO = {"20": node("CreateVideo", images=["8", 0], fps=8)}
 def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
     with run_worker(Path(tmp_path_factory.mktemp("comfyui"))) as one:
         yield one
+
+
+def test_no_more_of_a_file_is_read_than_there_is_room_for(worker: Worker) -> None:
+    data = png("blue", size=256)
+    stored = worker.server.upload("sdoe-large.png", data, "image/png")
+    item = {"filename": stored, "type": "input"}
+    assert worker.server.view(item, len(data)) == data
+    with pytest.raises(FileTooLarge):
+        worker.server.view(item, len(data) - 1)
+    (worker.root / "input" / stored).unlink()
 
 
 def kinds(result: Result) -> list[tuple[Any, ...]]:

@@ -3,8 +3,8 @@ from typing import Any, cast
 import pytest
 
 from container.consumer.engines.comfyui.answer import Asked, read_result
-from container.consumer.engines.comfyui.client import ComfyUi
-from domain.errors import PermanentError
+from container.consumer.engines.comfyui.client import ComfyUi, FileTooLarge
+from domain.errors import ErrorCode, PermanentError
 from local.fakes import media
 from tests.support.comfyui import png, text_to_image
 
@@ -17,7 +17,7 @@ ASKED = Asked(
 class Server:
     """Has every file that is asked for, also those of other tasks."""
 
-    def view(self, _item: dict[str, Any]) -> bytes:
+    def view(self, _item: dict[str, Any], _max_bytes: int) -> bytes:
         return png()
 
 
@@ -49,9 +49,25 @@ def test_a_job_that_made_thousands_of_files_fails_and_stores_none() -> None:
         read_result(cast("ComfyUi", Server()), made, ASKED)
 
 
+def test_a_job_whose_files_are_too_large_together_fails_before_they_fill_the_memory() -> None:
+    class Large(Server):
+        def view(self, _item: dict[str, Any], max_bytes: int) -> bytes:
+            if len(png()) > max_bytes:
+                raise FileTooLarge
+            return png()
+
+    made = entry("9_00001_.png", NONCE, "output")
+    made["outputs"]["9"]["images"] *= 3
+    server = cast("ComfyUi", Large())
+    with pytest.raises(PermanentError, match="make fewer or smaller files") as raised:
+        read_result(server, made, ASKED, max_bytes=3 * len(png()) - 1)
+    assert raised.value.code is ErrorCode.WRONG_OUTPUT
+    assert len(read_result(server, made, ASKED, max_bytes=3 * len(png())).artifacts) == 3
+
+
 def test_a_video_under_gifs_is_read() -> None:
     class Videos(Server):
-        def view(self, _item: dict[str, Any]) -> bytes:
+        def view(self, _item: dict[str, Any], _max_bytes: int) -> bytes:
             return media.mp4(8, 8, 2)
 
     made = entry("9_00001.mp4", NONCE, "output")

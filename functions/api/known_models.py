@@ -15,8 +15,11 @@ from runtimes.findings import UNLESS_IT_APPEARS
 from runtimes.registry import RUNTIME_TYPES, RuntimeTypes
 
 HIT_SECONDS: Final = 60.0
-"""How long a name that was found is assumed to exist. One that was not found is looked up again, so that a
-task is accepted as soon as its model is uploaded."""
+"""How long a name that was found is assumed to exist. Before a task is refused, what was not found is
+looked up again, so that a task is accepted as soon as its model is uploaded."""
+
+WARNED_SECONDS: Final = 5.0
+"""How long what was read is used for warnings: they refuse nothing, and any task may name what is missing."""
 
 
 class KnownModels:
@@ -40,20 +43,27 @@ class KnownModels:
 
         Raise InvalidTask naming each checkpoint that is neither in the bucket nor in the workers' report.
         """
-        missing = self._look_up_all(submission)
+        missing = self._look_up_all(submission, may_refuse=True)
         raise_if_any([fault for fault in missing if fault.code is ErrorCode.UNKNOWN_MODEL])
         return missing
 
     def warnings(self, submission: Submission) -> list[Fault]:
         """Return the warnings for a task that was accepted before, which is not refused any more."""
-        return [fault for fault in self._look_up_all(submission) if fault.code is not ErrorCode.UNKNOWN_MODEL]
+        return [
+            fault
+            for fault in self._look_up_all(submission, may_refuse=False)
+            if fault.code is not ErrorCode.UNKNOWN_MODEL
+        ]
 
-    def _look_up_all(self, submission: Submission) -> list[Fault]:
+    def _look_up_all(self, submission: Submission, *, may_refuse: bool) -> list[Fault]:
         """Return a fault for each name that is missing; its code tells a refusal."""
+        moment = self._clock()
         try:
-            if next(self._missing(submission, since=self._clock() - HIT_SECONDS), None) is None:
+            if next(self._missing(submission, since=moment - HIT_SECONDS), None) is None:
                 return []
-            missing = list(self._missing(submission, since=self._clock()))
+            missing = list(self._missing(submission, since=moment - WARNED_SECONDS))
+            if may_refuse and any(fault.code is ErrorCode.UNKNOWN_MODEL for fault in missing):
+                missing = list(self._missing(submission, since=moment))
         except UnreadableReport:
             return []
         path = submission.content_path

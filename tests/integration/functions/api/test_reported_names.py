@@ -137,14 +137,6 @@ def test_a_list_that_the_engine_does_not_have_gives_no_warnings(deployment: Depl
     assert list(warned(answer)) == ["/sampler_name"]
 
 
-def test_a_name_is_known_as_soon_as_it_is_reported(reported: Deployment) -> None:
-    api = Client(reported)
-    content = {"prompt": "a cat", "styles": ["Pencil"]}
-    assert list(warned(api.submit("first", content=content))) == ["/styles/0"]
-    report(reported, styles=["Pencil"])
-    assert warned(api.submit("second", content=content)) == {}
-
-
 def test_a_repeated_submit_gets_the_warnings_again_and_no_refusal(reported: Deployment) -> None:
     reported.put_checkpoint("dream.safetensors")
     scripts = {"sd_model_checkpoint": "dream"}

@@ -21,11 +21,15 @@ from container.consumer.conversion.exif import EXIF_IFD, MAKE, MODEL, UNICODE, U
 
 INFOTEXT: Final = "parameters"
 """The text chunk of a PNG that contains the infotext; in other formats it is `UserComment`."""
+POSTPROCESSING: Final = "postprocessing"
+"""The text chunk that contains it in the images of AUTOMATIC1111's extras."""
 COMFYUI_TAGS: Final = {"prompt": MODEL, "workflow": MAKE}
 """The text chunks of a PNG into which ComfyUI writes, and the EXIF tags that it uses in a WebP."""
 
 MAX_JPEG_EXIF_BYTES: Final = 65_533
 MAX_SIDES: Final = {"jpeg": 65_500, "webp": 16_383}
+MAX_NAMES: Final = 10
+"""How many of the texts that are left out are named."""
 MODES: Final = frozenset({"1", "L", "LA", "RGB", "RGBA"})
 """Pillow's modes that are encoded as they are."""
 
@@ -84,13 +88,15 @@ def convert(data: bytes, options: dict[str, Any], max_pixels: int) -> tuple[byte
         raise NotConvertible(f"{format_} allows at most {MAX_SIDES[format_]} pixels on each side")
     image.load()  # a PNG may have texts behind its pixels
     texts, profile = _texts(image), image.info.get("icc_profile")
-    ImageOps.exif_transpose(image, in_place=True)
     notes: list[str] = []
+    if not options["strip"]:
+        _note_left_out(image, texts, format_, notes)
+    ImageOps.exif_transpose(image, in_place=True)
     image = _in_eight_bits(image)
     if format_ == "jpeg":
         image = _without_alpha(image, notes)
     image.info.clear()  # an encoder must write only what is passed to it
-    arguments: dict[str, Any] = {"icc_profile": profile} if profile else {}
+    arguments = _profile(profile, image.mode, format_, notes)
     if format_ != "png":
         arguments["quality"] = options["quality"]
     if not options["strip"]:
@@ -112,7 +118,35 @@ def _texts(image: Image.Image) -> dict[str, str]:
         value = exif.get(tag)
         if isinstance(value, str) and value.startswith(f"{name}:"):
             texts.setdefault(name, value.removeprefix(f"{name}:"))
+    if isinstance(text := image.info.get(POSTPROCESSING), str):
+        texts.setdefault(INFOTEXT, text)
     return texts
+
+
+def _note_left_out(image: Image.Image, texts: dict[str, str], format_: str, notes: list[str]) -> None:
+    """Note the texts of an image that another format has no place for."""
+    png_texts: dict[str, str] = dict(getattr(image, "text", {}))
+    names = [name for name, text in png_texts.items() if text not in texts.values()]
+    names += [name for name in ("comment", "xmp") if image.info.get(name) and name not in png_texts]
+    if "XML:com.adobe.xmp" in names:
+        names.remove("xmp")
+    if names:
+        listed = ", ".join(name[:40] for name in names[:MAX_NAMES])
+        more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
+        notes.append(f"the metadata {listed}{more} were left out: {format_.upper()} has no place for them")
+
+
+def _profile(profile: Any, mode: str, format_: str, notes: list[str]) -> dict[str, Any]:
+    """Return the arguments with which an encoder writes a color profile, if it is one of the new colors."""
+    if not profile:
+        return {}
+    is_gray = mode in {"1", "L", "LA"} and format_ != "webp"  # which has no gray
+    space = bytes(profile[16:20])
+    if space == (b"GRAY" if is_gray else b"RGB "):
+        return {"icc_profile": profile}
+    name = space.decode("ascii", "replace").strip()
+    notes.append(f"its color profile for {name} was left out, because its colors were converted")
+    return {}
 
 
 def _metadata(format_: str, texts: dict[str, str], notes: list[str]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Remove metadata from image files without encoding the image again."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
@@ -7,7 +8,9 @@ from container.consumer.inputs.png import SIGNATURE, chunks
 
 _PNG_TEXTS: Final = frozenset({b"tEXt", b"zTXt", b"iTXt", b"eXIf", b"tIME"})
 
-_JPEG_SCAN: Final = 0xDA
+_JPEG_SCAN, _JPEG_END = 0xDA, 0xD9
+_JPEG_MARKER: Final = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
+"""Begins a segment, or ends the file. The bytes of a picture contain only others, which have no content."""
 _JPEG_METADATA: Final = frozenset({*range(0xE1, 0xF0), 0xFE})
 """All APPn segments but the first, which is JFIF's header, and comments."""
 _JPEG_KEPT: Final = ((0xE2, b"ICC_PROFILE\0"), (0xEE, b"Adobe"))
@@ -29,26 +32,25 @@ def without_png_texts(data: bytes) -> bytes:
 
 
 def without_jpeg_metadata(data: bytes) -> bytes:
-    """Return a JPEG without EXIF, XMP, IPTC and comments; its color profile stays."""
-    kept, position = [data[:2]], 2
-    while position + 4 <= len(data) and data[position] == 0xFF:
-        marker = data[position + 1]
-        if marker == 0xFF:  # a fill byte
-            position += 1
-            continue
-        if marker == _JPEG_SCAN:
-            break
-        end = position + 2 + int.from_bytes(data[position + 2 : position + 4], "big")
-        content = data[position + 4 : end]
+    """Return a JPEG without EXIF, XMP, IPTC, comments, and what follows its end; its color profile stays."""
+    kept, position, in_scan = [data[:2]], 2, False
+    while found := _JPEG_MARKER.search(data, position):
+        start, marker = found.start(), data[found.start() + 1]
+        if in_scan:
+            kept.append(data[position:start])
+        if marker == _JPEG_END:
+            return b"".join((*kept, found.group()))
+        end = found.end() + int.from_bytes(data[found.end() : found.end() + 2], "big")
+        content = data[found.end() + 2 : end]
         is_kept = any(marker == kind and content.startswith(name) for kind, name in _JPEG_KEPT)
         if is_kept or marker not in _JPEG_METADATA:
-            kept.append(data[position:end])
-        position = end
-    return b"".join((*kept, data[position:]))
+            kept.append(data[start:end])
+        position, in_scan = end, marker == _JPEG_SCAN
+    return b"".join((*kept, data[position:] if in_scan else b""))
 
 
 def without_webp_metadata(data: bytes) -> bytes:
-    """Return a WebP without EXIF and XMP; its color profile stays."""
+    """Return a WebP without EXIF, XMP, and what follows its end; its color profile stays."""
     kept, flags = bytearray(), 0
     for name, chunk in _riff_chunks(data):
         if bit := _WEBP_METADATA.get(name, 0):
@@ -78,7 +80,8 @@ def is_animated(data: bytes, kind: str) -> bool:
 
 
 def _riff_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    position = 12
+    size = int.from_bytes(data[4:8], "little")
+    data, position = data[: 8 + size + size % 2], 12  # what follows is not of the file
     while position + 8 <= len(data):
         size = int.from_bytes(data[position + 4 : position + 8], "little")
         end = position + 8 + size + size % 2  # chunks begin at even positions

@@ -73,6 +73,52 @@ def test_a_converted_image_keeps_the_workflow_where_comfyui_has_it_in_a_webp(con
     assert _opened(again.data).info["workflow"] == WORKFLOW
 
 
+@pytest.mark.parametrize("target", ["jpeg", "webp"])
+def test_an_upscaled_image_of_automatic1111_keeps_its_infotext(converter: Converter, target: str) -> None:
+    text = "Postprocess upscale by: 2, Postprocess upscaler: Lanczos"
+    converted = converter.apply(_png(postprocessing=text), OutputOptions(target))
+    assert (read_infotext(converted.data), list(converted.warnings)) == (text, [])
+    both = converter.apply(_png(parameters=INFOTEXT, postprocessing=text), OutputOptions(target))
+    assert read_infotext(both.data) == INFOTEXT
+    assert list(both.warnings) == [
+        f"the metadata postprocessing were left out: {target.upper()} has no place for them"
+    ]
+
+
+def test_texts_that_have_no_place_in_the_new_format_are_named(converter: Converter) -> None:
+    converted = converter.apply(_png(parameters=INFOTEXT, Software="x", Author="y"), OutputOptions("webp"))
+    assert list(converted.warnings) == [
+        "the metadata Software, Author were left out: WEBP has no place for them"
+    ]
+    many = converter.apply(
+        _png(**{f"key{number}": str(number) for number in range(12)}), OutputOptions("webp")
+    )
+    assert "key9 and 2 more" in many.warnings[0]
+    comment = _encoded(_picture(), "JPEG", comment=b"text")
+    assert "comment" in converter.apply(comment, OutputOptions("png")).warnings[0]
+    xmp = _encoded(_picture(), "WEBP", xmp=b"<x/>")
+    assert "xmp" in converter.apply(xmp, OutputOptions("png")).warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("mode", "space", "target", "is_kept"),
+    [
+        ("CMYK", b"CMYK", "png", False),
+        ("L", b"GRAY", "png", True),
+        ("L", b"GRAY", "webp", False),
+        ("RGB", b"RGB ", "webp", True),
+    ],
+)
+def test_a_color_profile_is_kept_only_if_it_is_for_the_new_colors(
+    converter: Converter, mode: str, space: bytes, target: str, is_kept: bool
+) -> None:
+    profile = bytes(16) + space + bytes(112)
+    source = _encoded(_picture(mode), "JPEG", icc_profile=profile)
+    converted = converter.apply(source, OutputOptions(target))
+    assert _opened(converted.data).info.get("icc_profile") == (profile if is_kept else None)
+    assert [space.decode() in warning for warning in converted.warnings] == [True] * (not is_kept)
+
+
 @pytest.mark.parametrize("target", FORMATS)
 def test_a_stripped_image_has_no_text(converter: Converter, target: str) -> None:
     data = _png(parameters=INFOTEXT, prompt="{}", workflow=WORKFLOW, anything="else")

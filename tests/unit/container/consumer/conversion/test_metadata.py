@@ -58,9 +58,19 @@ def test_the_header_of_a_webp_announces_no_metadata_that_were_removed() -> None:
     assert STRIPPERS["WEBP"](data)[20] == data[20] & ~0x0C
 
 
-def test_what_follows_the_end_of_a_png_is_removed() -> None:
-    data = _file("PNG")
-    assert STRIPPERS["PNG"](data + SECRET.encode()) == STRIPPERS["PNG"](data)
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+def test_what_follows_the_end_of_a_file_is_removed(kind: str) -> None:
+    data = _file(kind)
+    assert STRIPPERS[kind](data + b"abcd\4\0\0\0" + SECRET.encode()) == STRIPPERS[kind](data)
+
+
+def test_a_comment_between_the_scans_of_a_progressive_jpeg_is_removed() -> None:
+    data = _file("JPEG", progressive=True)
+    last_scan = data.rindex(b"\xff\xda")
+    comment = b"\xff\xfe" + (len(SECRET) + 2).to_bytes(2, "big") + SECRET.encode()
+    stripped = STRIPPERS["JPEG"](data[:last_scan] + comment + data[last_scan:])
+    assert stripped == STRIPPERS["JPEG"](data)
+    assert _opened(stripped).tobytes() == _opened(data).tobytes()
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])

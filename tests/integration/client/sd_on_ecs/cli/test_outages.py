@@ -47,7 +47,7 @@ def test_a_task_that_is_completed_is_downloaded_after_an_outage(flaky: Start, co
     assert done.stderr.startswith("cat-1 is completed; `sd-on-ecs download cat-1` gets its images\n")
 
 
-def test_a_task_whose_acceptance_was_lost_has_a_known_id(flaky: Start, command: Command) -> None:
+def test_a_task_whose_response_was_lost_is_named(flaky: Start, command: Command) -> None:
     server = flaky(answers=[OUTAGE])
     done = command.inside("txt2img", "a cat", "--runtime", "sd", status=5, environment=access(server))
     task_id = json.loads(server.requests[0][3])["task"]["metadata"]["id"]

@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -119,7 +120,7 @@ def compose(
         max_seconds=settings.max_overtake_seconds,
         receive_seconds=settings.receive_seconds,
         registry=registry,
-        affinity=lambda content: rules.affinity(content, settings.runtime),
+        affinity=partial(rules.affinity, runtime=settings.runtime),
         gpu=gpu,
     )
     tracer = Tracer(client("xray", config=config)) if settings.tracing else None

@@ -157,7 +157,7 @@ class SdWebUi:
                 start_names += [checkpoint, *(other for other in names if other == config_name)]
         return [StoredFile(CHECKPOINT_FOLDER, name) for name in start_names]
 
-    def affinity(self, content: Json, _runtime: Runtime) -> str | None:
+    def affinity(self, content: Json, runtime: Runtime) -> str | None:
         """Return the checkpoint that the task names."""
         scripts = content.get("alwayson_scripts")
         name = scripts.get(CHECKPOINT_SETTING) if isinstance(scripts, dict) else None

@@ -63,7 +63,7 @@ class ToyType:
     def start_files(self, _runtime: Runtime, _files: Callable[[str], Collection[str]]) -> list[StoredFile]:
         return []
 
-    def affinity(self, _content: Json, _runtime: Runtime) -> str | None:
+    def affinity(self, content: Json, runtime: Runtime) -> str | None:
         return None
 
     def kind(self, task_type: str, _content: Json) -> str:

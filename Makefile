@@ -36,8 +36,9 @@ demo: setup ## run three requests, one of them a ComfyUI workflow, through the w
 local: setup ## run the pipeline on this machine until Ctrl-C (ENGINE_URL=http://host:7860: with a real SD Web UI, COMFYUI_URL=http://host:8188: with a real ComfyUI)
 	@python -m local.serve
 
+# Four processes, because many tests wait for processes and servers.
 test: setup ## run all tests except those marked long (under ten minutes on two cores)
-	@python -m pytest -n 2 --dist loadgroup -m "not long"
+	@python -m pytest -n 4 --dist loadgroup -m "not long"
 
 test-all: test soak ## run all tests: those of make test, then 500 tasks under injected faults (about 20 minutes; CI runs this)
 

@@ -73,6 +73,7 @@ def test_the_demo_stores_the_images_of_both_engines_and_leaves_no_process(
         assert stage in output
 
 
+@pytest.mark.long
 def test_an_interrupted_demo_stops_all_processes(demo: Callable[..., Process], mark: str) -> None:
     with demo() as process:
         process.wait_for_line("POST /v1alpha2", timeout=START_SECONDS)
@@ -81,6 +82,7 @@ def test_an_interrupted_demo_stops_all_processes(demo: Callable[..., Process], m
     wait_until_all_exited(mark)
 
 
+@pytest.mark.long
 def test_a_failed_demo_prints_the_output_of_the_process_that_failed(demo: Callable[..., Process]) -> None:
     with demo(PREFETCH="many") as process:
         assert process.wait(START_SECONDS) == 1
@@ -112,6 +114,7 @@ def test_make_local_prints_a_curl_line_that_works_and_the_client_finds_it(
     assert list(tmp_path.rglob("*.json")) == []
 
 
+@pytest.mark.long
 def test_make_local_with_comfyui_url_runs_its_workflow_on_that_server(
     assembly: Path, mark: str, tmp_path: Path
 ) -> None:

@@ -103,6 +103,7 @@ def test_a_toy_task_is_checked_by_the_rules_of_its_type(
     assert document["images"][0]["letters"] == 4
 
 
+@pytest.mark.long
 def test_a_toy_task_reports_progress_and_can_be_cancelled(
     aws: Emulator, toy_deployment: Deployment, api: Client
 ) -> None:
@@ -117,6 +118,7 @@ def test_a_toy_task_reports_progress_and_can_be_cancelled(
     )
 
 
+@pytest.mark.long
 def test_a_toy_task_is_completed_by_another_consumer_if_the_first_one_dies(
     aws: Emulator, toy_deployment: Deployment, api: Client
 ) -> None:

@@ -26,7 +26,7 @@ from tests.faults.soak_task import SoakTask
 from tests.faults.webhook_receiver import WebhookReceiver, run_webhook_receiver
 from tests.support.proxy import Proxy, running_proxy
 
-TASKS: Final = int(os.environ.get("FAULTS_TASKS", "30"))
+TASKS: Final = int(os.environ.get("FAULTS_TASKS", "20"))
 GPU_WORKERS: Final = (*RUNTIMES, *RUNTIMES)
 WEBHOOK_EVERY: Final = 4
 TASKS_PER_FAULT: Final = 2

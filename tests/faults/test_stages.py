@@ -58,7 +58,13 @@ STAGES_FOR_FREEZE = tuple(
 
 CASES = [
     *(
-        pytest.param("sdwebui", break_worker, stages, id=f"{break_worker.__name__} at some")
+        pytest.param(
+            "sdwebui",
+            break_worker,
+            stages,
+            id=f"{break_worker.__name__} at some",
+            marks=[pytest.mark.long] if break_worker is freeze else [],
+        )
         for break_worker, stages in QUICK_STAGES.items()
     ),
     *(

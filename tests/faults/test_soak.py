@@ -100,7 +100,10 @@ def test_every_accepted_task_has_exactly_one_outcome(assembly: Path) -> None:
             f"seed {seed}"
         )
     assert max_running <= 1
-    assert not remaining_files, f"seed {seed}"
+    # A worker that goes on after it was frozen for longer than its lease may leave files on ComfyUI
+    # (`FILES_STAY_AFTER_FREEZE` in test_stages.py).
+    if not driver.fault_counts["freeze"]:
+        assert not remaining_files, f"seed {seed}"
     assert outcome_counts["completed"] >= TASKS / 2, f"seed {seed}: {outcome_counts}"
     needed_the_sweep = [row.id for row in rows if row.id in lost and row.status is Status.COMPLETED]
     # A run that ends with an error has no report: what it did before does not count here.

@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,6 +14,7 @@ from domain.limits import MAX_KEY_BYTES, MAX_NAME_LENGTH
 from domain.routing import Runtime, Runtimes
 from functions.api.model_bucket import ModelBucket, ModelObject
 from functions.api.request_errors import invalid_parameters, not_found
+from functions.api.requests import parse_limit, single_values
 from functions.log import error_fields, logger
 from runtimes.base import RuntimeType
 
@@ -23,7 +23,6 @@ MAX_LIMIT: Final = 1000
 MAX_REQUESTS: Final = 50
 """After this many requests to S3, of a thousand files each, a page ends with what was found."""
 
-_LIMIT: Final = re.compile("[0-9]{1,4}")
 _PARAMETERS: Final = ("kind", "q", "limit", "cursor")
 
 
@@ -57,21 +56,13 @@ def find_runtime(name: str, runtimes: Runtimes) -> Runtime:
 
 def read_query(parameters: Mapping[str, Sequence[str]], runtime_type: RuntimeType) -> ModelQuery:
     """Parse the query string of a catalogue; raise InvalidTask naming every fault."""
-    faults = [
-        Fault(name, f"unknown parameter; the known parameters are {', '.join(_PARAMETERS)}")
-        for name in parameters
-        if name not in _PARAMETERS
-    ]
-    faults += [Fault(name, "given more than once") for name, values in parameters.items() if len(values) > 1]
-    kind, text, limit, cursor = (next(iter(parameters.get(name, ())), None) for name in _PARAMETERS)
+    (kind, text, limit, cursor), faults = single_values(parameters, _PARAMETERS)
     kinds = runtime_type.model_kinds
     if kind is not None and kind not in kinds:
         faults.append(Fault("kind", f"one of {', '.join(kinds)} is expected"))
     if text is not None and not 1 <= len(text) <= MAX_NAME_LENGTH:
         faults.append(Fault("q", f"a part of a name with 1 to {MAX_NAME_LENGTH} characters is expected"))
-    number = int(limit) if limit and _LIMIT.fullmatch(limit) else 0
-    if limit is not None and not 1 <= number <= MAX_LIMIT:
-        faults.append(Fault("limit", f"an integer from 1 to {MAX_LIMIT} is expected"))
+    size = parse_limit(limit, faults, default=DEFAULT_LIMIT, maximum=MAX_LIMIT)
     folders = tuple(dict.fromkeys(name for one in kinds if kind in (None, one) for name in kinds[one]))
     after = _read_cursor(cursor, folders) if cursor is not None else None
     if cursor is not None and after is None and not any(fault.path == "kind" for fault in faults):
@@ -80,7 +71,7 @@ def read_query(parameters: Mapping[str, Sequence[str]], runtime_type: RuntimeTyp
         )
     if faults:
         raise invalid_parameters(faults)
-    return ModelQuery(folders, kind, (text or "").casefold(), number or DEFAULT_LIMIT, after)
+    return ModelQuery(folders, kind, (text or "").casefold(), size, after)
 
 
 def list_models(

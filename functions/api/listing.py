@@ -13,10 +13,10 @@ from domain.limits import MAX_ID_LENGTH
 from domain.routing import Runtimes
 from domain.row import Row, Status
 from functions.api.request_errors import invalid_parameters
+from functions.api.requests import parse_limit, single_values
 
 DEFAULT_LIMIT: Final = 20
 MAX_LIMIT: Final = 100
-_LIMIT: Final = re.compile("[0-9]{1,3}")
 _SORT_KEY: Final = re.compile(
     rf"\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{{3}}Z#[A-Za-z0-9][A-Za-z0-9_.-]{{0,{MAX_ID_LENGTH - 1}}}"
 )
@@ -43,21 +43,13 @@ class Page:
 def read_query(parameters: Mapping[str, Sequence[str]], runtimes: Runtimes) -> Query:
     """Parse the query string of a list; raise InvalidTask naming every fault."""
     allowed = ("status", "runtime", "limit", "cursor")
-    faults = [
-        Fault(name, f"unknown parameter; the known parameters are {', '.join(allowed)}")
-        for name in parameters
-        if name not in allowed
-    ]
-    faults += [Fault(name, "given more than once") for name, values in parameters.items() if len(values) > 1]
-    status, runtime, limit, cursor = (next(iter(parameters.get(name, ())), None) for name in allowed)
+    (status, runtime, limit, cursor), faults = single_values(parameters, allowed)
     if status is not None and status not in list(Status):
         faults.append(Fault("status", f"one of {', '.join(Status)} is expected"))
     if runtime is not None and runtimes.named(runtime) is None:
         message = f"unknown runtime; the runtimes are {', '.join(runtimes.names)}"
         faults.append(Fault("runtime", message, ErrorCode.UNKNOWN_RUNTIME))
-    number = int(limit) if limit and _LIMIT.fullmatch(limit) else 0
-    if limit is not None and not 1 <= number <= MAX_LIMIT:
-        faults.append(Fault("limit", f"an integer from 1 to {MAX_LIMIT} is expected"))
+    size = parse_limit(limit, faults, default=DEFAULT_LIMIT, maximum=MAX_LIMIT)
     below = _read_cursor(cursor) if cursor is not None else None
     if cursor is not None and below is None:
         faults.append(Fault("cursor", "the cursor of a previous page is expected, unchanged"))
@@ -66,7 +58,7 @@ def read_query(parameters: Mapping[str, Sequence[str]], runtimes: Runtimes) -> Q
     return Query(
         statuses=[Status(status)] if status else list(Status),
         runtimes=[runtime] if runtime else runtimes.names,
-        limit=number or DEFAULT_LIMIT,
+        limit=size,
         below=below,
     )
 

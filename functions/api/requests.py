@@ -3,6 +3,7 @@
 import base64
 import binascii
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
@@ -53,6 +54,30 @@ def query_parameters(event: APIGatewayProxyEvent) -> dict[str, list[str]]:
         return {name: list(values) for name, values in value_lists.items()}
     # An event that API Gateway did not make, such as a hand-written test event, may have only this form.
     return {name: [value] for name, value in (raw.get("queryStringParameters") or {}).items()}
+
+
+def single_values(
+    parameters: Mapping[str, Sequence[str]], known: Sequence[str]
+) -> tuple[list[str | None], list[Fault]]:
+    """Return the values of the known parameters in order, and a fault for each other or repeated one."""
+    faults = [
+        Fault(name, f"unknown parameter; the known parameters are {', '.join(known)}")
+        for name in parameters
+        if name not in known
+    ]
+    faults += [Fault(name, "given more than once") for name, values in parameters.items() if len(values) > 1]
+    return [next(iter(parameters.get(name, ())), None) for name in known], faults
+
+
+def parse_limit(text: str | None, faults: list[Fault], *, default: int, maximum: int) -> int:
+    """Return the parameter `limit`; append a fault if it is not an integer from 1 to `maximum`."""
+    if text is None:
+        return default
+    is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(maximum))
+    if is_number and 1 <= int(text) <= maximum:
+        return int(text)
+    faults.append(Fault("limit", f"an integer from 1 to {maximum} is expected"))
+    return default
 
 
 def parse_upload_type(event: APIGatewayProxyEvent) -> str | None:

@@ -39,7 +39,7 @@ class SoakTask:
 
     @property
     def seed(self) -> int:
-        """Return the seed of the first image."""
+        """Return the random seed that the first image is drawn from."""
         return (self.number + 1) * SEED_DISTANCE
 
     def body(self) -> dict[str, Any]:

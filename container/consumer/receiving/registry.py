@@ -57,7 +57,7 @@ class WorkerRegistry:
         self.count = 1
 
     def announce(self, *, seconds: float) -> None:
-        """Say for `seconds` more that this worker is starting; it does not count as a worker yet."""
+        """Record that this worker is starting, for `seconds` more; it does not count as a worker yet."""
         moment = now()
         if self._is_ready:
             self._is_ready, self._starting_since = False, iso(moment)

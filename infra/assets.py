@@ -10,8 +10,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -62,12 +63,17 @@ LAMBDA: Final = Target()
 
 def function_code(lock: Path = LOCK) -> lambda_.Code:
     """Return the code asset with the dependencies of a lock file; most Lambda functions share one."""
+    return code_built_by(partial(build, lock=lock), source_hash(PACKAGES, lock, LAMBDA))
+
+
+def code_built_by(build_into: Callable[[Path], None], asset_hash: str) -> lambda_.Code:
+    """Return a code asset that a function of this process writes into a folder, never Docker."""
     unused_image = cdk.DockerImage.from_registry("not-used-because-bundling-is-local")
     return lambda_.Code.from_asset(
         str(ROOT),
-        asset_hash=source_hash(PACKAGES, lock, LAMBDA),
+        asset_hash=asset_hash,
         asset_hash_type=cdk.AssetHashType.CUSTOM,
-        bundling=cdk.BundlingOptions(image=unused_image, local=_Bundling(lock)),
+        bundling=cdk.BundlingOptions(image=unused_image, local=_Bundling(build_into)),
     )
 
 
@@ -176,10 +182,10 @@ def _remove_unused_services(data: Path) -> None:
 class _Bundling:
     """Bundles on this machine, so that the CDK never falls back to Docker."""
 
-    def __init__(self, lock: Path) -> None:
-        self._lock = lock
+    def __init__(self, build_into: Callable[[Path], None]) -> None:
+        self._build_into = build_into
 
     def try_bundle(self, output_dir: str, *_options: Any, **_more: Any) -> bool:
         """Build the code in the folder that the CDK asks for; jsii passes options by position."""
-        build(Path(output_dir), lock=self._lock)
+        self._build_into(Path(output_dir))
         return True

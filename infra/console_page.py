@@ -6,13 +6,11 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import aws_cdk as cdk
-import jsii
 from aws_cdk import aws_lambda as lambda_
 
-from infra.assets import ROOT
+from infra.assets import ROOT, code_built_by
 
 SOURCE: Final = ROOT / "console"
 PAGE: Final = "index.html"
@@ -27,13 +25,7 @@ _CACHE: Final = _MODULES / ".cache" / "console"
 
 def console_code() -> lambda_.Code:
     """Return the code asset, which needs no dependencies."""
-    unused_image = cdk.DockerImage.from_registry("not-used-because-bundling-is-local")
-    return lambda_.Code.from_asset(
-        str(ROOT),
-        asset_hash=source_hash(),
-        asset_hash_type=cdk.AssetHashType.CUSTOM,
-        bundling=cdk.BundlingOptions(image=unused_image, local=_Bundling()),
-    )
+    return code_built_by(build, source_hash())
 
 
 def source_hash() -> str:
@@ -85,13 +77,3 @@ def _page_key() -> str:
             path = Path(folder) / name
             digest.update(f"{path.relative_to(SOURCE).as_posix()}\0".encode() + path.read_bytes())
     return digest.hexdigest()[:32]
-
-
-@jsii.implements(cdk.ILocalBundling)
-class _Bundling:
-    """Bundles on this machine, so that the CDK never falls back to Docker."""
-
-    def try_bundle(self, output_dir: str, *_options: Any, **_more: Any) -> bool:
-        """Build the code in the folder that the CDK asks for; jsii passes options by position."""
-        build(Path(output_dir))
-        return True

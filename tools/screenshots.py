@@ -1,12 +1,12 @@
 """Make the pictures of the console in the documents: `python -m tools.screenshots` (needs Chromium)."""
 
-import shutil
 from pathlib import Path
 from typing import Final
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from domain.api_routes import CONSOLE
+from local.chromium import ARGUMENTS, MISSING, find_chromium
 from local.deploy import ROOT
 from local.pipeline import Pipeline, run_pipeline
 
@@ -18,18 +18,13 @@ PROMPTS: Final = (
     "a quiet harbour, watercolor",
 )
 IMAGE_MS: Final = 60_000
-ARGUMENTS: Final = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-)
 
 
 def main() -> None:
     """Run the pipeline, submit tasks on the page, and write the pictures."""
-    browser_path = shutil.which("chromium") or shutil.which("google-chrome")
+    browser_path = find_chromium()
     if browser_path is None:
-        raise SystemExit("screenshots: there is no Chromium (Debian's package: chromium)")
+        raise SystemExit(f"screenshots: {MISSING}")
     PICTURES.mkdir(exist_ok=True)
     with run_pipeline(runtimes=[RUNTIME], on_step=print) as running, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_path, args=ARGUMENTS)

@@ -58,10 +58,8 @@ export interface Submitted {
 /** What a worker records of one image in the task's output document. */
 export interface Receipt {
   key: string;
-  kind?: string;
   width?: number;
   height?: number;
-  bytes?: number;
   seed?: number | null;
   seeds?: JsonObject;
   model?: string | null;
@@ -70,8 +68,6 @@ export interface Receipt {
 
 export interface OutputDocument {
   images?: Receipt[];
-  seconds?: Record<string, number> | number;
-  warnings?: Fault[];
 }
 
 /** What tasks of a runtime may name: models of the bucket, and what the last ready worker reported. */

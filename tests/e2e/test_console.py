@@ -5,7 +5,6 @@ import io
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from domain.api_routes import CONSOLE
 from infra.console_page import built_page
+from local.chromium import ARGUMENTS, MISSING, find_chromium
 from local.fakes.comfyui import recipe
 from local.pipeline import Pipeline, run_pipeline
 from tests.support import bodies
@@ -34,23 +34,15 @@ modelsRuntime:
 - {name: sdruntime, type: sdwebui, modelFilename: v1-5-pruned-emaonly.safetensors}
 - {name: comfyruntime, type: comfyui, dynamicModel: true, comfyui: {image: ./container/comfyui}}
 """
-# The browser looks up no names and calls nobody but the emulator.
-ARGUMENTS = [
-    "--no-sandbox",  # it cannot be used as root, which CI runs as, and only our page is opened
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-    *("--disable-gpu", "--disable-quic", "--disable-sync", "--disable-component-update"),
-    *("--disable-background-networking", "--disable-domain-reliability", "--no-first-run", "--no-pings"),
-]
 OUTCOME_MS = 60_000
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Start Chromium; without one, skip the tests, or fail them if REQUIRE_BROWSER is set as in CI."""
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    found = next(filter(None, map(shutil.which, names)), None)
+    found = find_chromium()
     if found is None:
-        message = "the console was NOT tested, because there is no Chromium (Debian's package: chromium)"
+        message = f"the console was NOT tested, because {MISSING}"
         assert not os.environ.get("REQUIRE_BROWSER"), message
         pytest.skip(message)
     with sync_playwright() as playwright:

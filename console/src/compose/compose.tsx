@@ -27,13 +27,23 @@ export interface Outcome {
 /** What a form gives to submit: `body` makes the request's text for a new id; it may upload files first. */
 export type Submit = (body: (id: string) => Promise<string>) => Promise<void>;
 
+/** What every form gets. */
+export interface FormProps {
+  api: Api;
+  runtimes: readonly Runtime[];
+  outcome: Outcome | null;
+  isBusy: boolean;
+  submit: Submit;
+  onPreview: (body: JsonObject) => void;
+}
+
 export function Compose(props: {
   api: Api;
   runtimes: readonly Runtime[];
   reused: ImageInput | null;
   onSubmitted: () => void;
 }) {
-  const [chosen, setMode] = useState<Mode>("text-to-image");
+  const [mode, setMode] = useState<Mode>("text-to-image");
   const [taken, setTaken] = useState<ImageInput | null>(null);
   const [outcome, setOutcome] = useState<Outcome | null>(null);
   const [isBusy, setBusy] = useState(false);
@@ -42,7 +52,6 @@ export function Compose(props: {
     setTaken(props.reused);
     setMode("image-to-image");
   }
-  const mode = chosen;
   const type = MODES.find((one) => one.name === mode)?.type;
   const runtimes = props.runtimes.filter((runtime) => runtime.type === type);
 

@@ -1,5 +1,4 @@
 import { useEffect, useState } from "preact/hooks";
-import type { Api } from "../api";
 import {
   CONTENT_FIELDS,
   EMPTY_FORM,
@@ -9,8 +8,8 @@ import {
   submitBody,
   type TaskType,
 } from "../requests";
-import type { Catalogue, Fault, JsonObject, Runtime } from "../types";
-import type { Outcome, Submit } from "./compose";
+import type { Catalogue, Fault } from "../types";
+import type { FormProps, Outcome } from "./compose";
 import { FaultList, TextField } from "./fields";
 import { ImagePicker } from "./image_picker";
 import { MaskBrush } from "./mask";
@@ -20,16 +19,7 @@ const STORED_FORM = "sd-on-ecs-form";
 const CHECKPOINT = "checkpoint";
 
 /** The forms of SD Web UI's tasks: text to image, image to image, and upscaling. */
-export function ImageForms(props: {
-  api: Api;
-  tasktype: TaskType;
-  runtimes: readonly Runtime[];
-  reused: ImageInput | null;
-  outcome: Outcome | null;
-  isBusy: boolean;
-  submit: Submit;
-  onPreview: (body: JsonObject) => void;
-}) {
+export function ImageForms(props: FormProps & { tasktype: TaskType; reused: ImageInput | null }) {
   const [form, setForm] = useState<ImageForm>(storedForm);
   const [image, setImage] = useState<ImageInput | null>(
     props.tasktype === "image-to-image" ? props.reused : null,

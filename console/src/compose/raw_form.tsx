@@ -1,24 +1,16 @@
 import { applyEdits, modify } from "jsonc-parser";
 import { useRef, useState } from "preact/hooks";
-import type { Api } from "../api";
 import { type PlacedFault, placeFaults, syntaxFault } from "../faults";
 import { parseExactly } from "../json";
 import { submitBody } from "../requests";
 import type { JsonObject, Runtime } from "../types";
-import type { Outcome, Submit } from "./compose";
+import type { FormProps } from "./compose";
 import { submitByKey } from "./submit_row";
 
 const STORED_TEXT = "sd-on-ecs-raw";
 
 /** A request as JSON, with the API's faults at their places. */
-export function RawForm(props: {
-  api: Api;
-  runtimes: readonly Runtime[];
-  outcome: Outcome | null;
-  isBusy: boolean;
-  submit: Submit;
-  onPreview: (body: JsonObject) => void;
-}) {
+export function RawForm(props: FormProps) {
   const [text, setText] = useState(() => sessionStorage.getItem(STORED_TEXT) ?? example(props.runtimes));
   const area = useRef<HTMLTextAreaElement>(null);
   const syntax = syntaxFault(text);

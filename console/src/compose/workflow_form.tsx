@@ -1,22 +1,14 @@
 import { useState } from "preact/hooks";
-import type { Api } from "../api";
 import { submitBody } from "../requests";
-import type { Json, JsonObject, Runtime } from "../types";
+import type { Json, JsonObject } from "../types";
 import { inputKey, readWorkflow, type WorkflowInput, withInputs, workflowInputs } from "../workflow";
-import type { Outcome, Submit } from "./compose";
+import type { FormProps, Outcome } from "./compose";
 import { Drop } from "./drop";
 import { Field, TextField } from "./fields";
 import { SubmitRow, submitByKey } from "./submit_row";
 
 /** A ComfyUI workflow from a file, with its inputs to change before it is sent. */
-export function WorkflowForm(props: {
-  api: Api;
-  runtimes: readonly Runtime[];
-  outcome: Outcome | null;
-  isBusy: boolean;
-  submit: Submit;
-  onPreview: (body: JsonObject) => void;
-}) {
+export function WorkflowForm(props: FormProps) {
   const [workflow, setWorkflow] = useState<JsonObject | null>(null);
   const [name, setName] = useState("");
   const [problem, setProblem] = useState("");

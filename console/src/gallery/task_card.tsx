@@ -2,6 +2,7 @@ import { useState } from "preact/hooks";
 import { type Api, ApiError } from "../api";
 import { hasDetails } from "../feed";
 import { isFinal, type Link, type Task, type TaskSummary } from "../types";
+import { secondsOf } from "./duration";
 import { Media } from "./media";
 
 export function TaskCard(props: {
@@ -13,6 +14,7 @@ export function TaskCard(props: {
   const { task } = props;
   const [problem, setProblem] = useState("");
   const details = hasDetails(task) ? task : null;
+  const seconds = secondsOf(task);
   const run = (call: Promise<Task>) =>
     call.then(
       (changed) => {
@@ -57,7 +59,7 @@ export function TaskCard(props: {
       <p class="foot">
         <span>
           {task.runtime} · {task.tasktype}
-          {task.started_at && task.finished_at ? ` · ${seconds(task.started_at, task.finished_at)} s` : ""}
+          {seconds === null ? "" : ` · ${seconds} s`}
         </span>
         {!isFinal(task.status) && (
           <button
@@ -105,10 +107,6 @@ function Waiting({ task }: { task: Task }) {
       {percent} %
     </progress>
   );
-}
-
-function seconds(from: string, to: string): string {
-  return ((Date.parse(to) - Date.parse(from)) / 1000).toFixed(1);
 }
 
 function remaining(until: string): string {

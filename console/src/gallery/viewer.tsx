@@ -2,6 +2,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { download, outputDocument } from "../api";
 import type { ImageInput } from "../requests";
 import type { JsonObject, Link, OutputDocument, Receipt, Task } from "../types";
+import { secondsOf } from "./duration";
 import { isImage, Media } from "./media";
 
 /** One image with what is known of it; the arrow keys go to the others. */
@@ -107,7 +108,7 @@ function facts(task: Task, receipt: Receipt | undefined): [string, string][] {
     ["Model", receipt?.model],
     ["Size", receipt?.width && receipt.height ? `${receipt.width} × ${receipt.height}` : null],
     ["Runtime", task.runtime],
-    ["Seconds", task.started_at && task.finished_at ? secondsOf(task.started_at, task.finished_at) : null],
+    ["Seconds", secondsOf(task)],
     ["Finished", task.finished_at ? new Date(task.finished_at).toLocaleString() : null],
   ];
   return found
@@ -120,8 +121,4 @@ function seedsOf(seeds: JsonObject | undefined): string {
   return Object.entries(seeds ?? {})
     .map(([node, seed]) => `${typeof seed === "object" ? JSON.stringify(seed) : seed} (node ${node})`)
     .join(", ");
-}
-
-function secondsOf(from: string, to: string): string {
-  return ((Date.parse(to) - Date.parse(from)) / 1000).toFixed(1);
 }

@@ -5,9 +5,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from sd_on_ecs import bodies
-from sd_on_ecs.cli import options
-from sd_on_ecs.cli.running import Run
-from sd_on_ecs.cli.state import program
+from sd_on_ecs.cli.making import makes_images
 from sd_on_ecs.cli.values import image_argument, set_field
 
 IMAGE: Final = "Image"
@@ -42,8 +40,8 @@ Scale = Annotated[float, typer.Option(help="How many times larger.", rich_help_p
 Upscaler = Annotated[str, typer.Option(help="The upscaler's name.", rich_help_panel=IMAGE)]
 
 
+@makes_images(set_field)
 def txt2img(
-    context: typer.Context,
     prompt: Prompt,
     *,
     negative: Negative = None,
@@ -55,19 +53,7 @@ def txt2img(
     seed: Seed = None,
     count: Count = None,
     model: Model = None,
-    fields: options.Set = None,
-    metadata: options.Metadata = None,
-    runtime: options.Runtime = None,
-    task_id: options.TaskId = None,
-    vary: options.Vary = None,
-    sheet: options.Sheet = True,
-    image_format: options.Format = None,
-    quality: options.Quality = None,
-    out: options.Out = options.HERE,
-    wait: options.Wait = True,
-    timeout: options.Timeout = None,
-    as_json: options.Json = False,
-) -> None:
+) -> bodies.Body:
     """Make images from a text."""
     content = _given(
         negative_prompt=negative,
@@ -80,21 +66,11 @@ def txt2img(
         batch_size=count,
         alwayson_scripts=_checkpoint(model),
     )
-    body = bodies.text_to_image(prompt, **content)
-    Run(
-        program(context), body, set_field, out=out, wait=wait, timeout=timeout, as_json=as_json, sheet=sheet
-    ).start(
-        fields=fields,
-        metadata=metadata,
-        runtime=runtime,
-        task_id=task_id,
-        vary=vary,
-        output=options.output(image_format, quality),
-    )
+    return bodies.text_to_image(prompt, **content)
 
 
+@makes_images(set_field)
 def img2img(
-    context: typer.Context,
     prompt: Prompt,
     image: Picture,
     *,
@@ -109,19 +85,7 @@ def img2img(
     seed: Seed = None,
     count: Count = None,
     model: Model = None,
-    fields: options.Set = None,
-    metadata: options.Metadata = None,
-    runtime: options.Runtime = None,
-    task_id: options.TaskId = None,
-    vary: options.Vary = None,
-    sheet: options.Sheet = True,
-    image_format: options.Format = None,
-    quality: options.Quality = None,
-    out: options.Out = options.HERE,
-    wait: options.Wait = True,
-    timeout: options.Timeout = None,
-    as_json: options.Json = False,
-) -> None:
+) -> bodies.Body:
     """Make images that resemble an image, or change it where a mask is white."""
     content = _given(
         denoising_strength=strength,
@@ -136,50 +100,18 @@ def img2img(
         alwayson_scripts=_checkpoint(model),
     )
     white = image_argument(mask) if mask is not None else None
-    body = bodies.image_to_image(prompt, image_argument(image), mask=white, **content)
-    Run(
-        program(context), body, set_field, out=out, wait=wait, timeout=timeout, as_json=as_json, sheet=sheet
-    ).start(
-        fields=fields,
-        metadata=metadata,
-        runtime=runtime,
-        task_id=task_id,
-        vary=vary,
-        output=options.output(image_format, quality),
-    )
+    return bodies.image_to_image(prompt, image_argument(image), mask=white, **content)
 
 
+@makes_images(set_field)
 def upscale(
-    context: typer.Context,
     image: Picture,
     *,
     scale: Scale = 2,
     upscaler: Upscaler = bodies.DEFAULT_UPSCALER,
-    fields: options.Set = None,
-    metadata: options.Metadata = None,
-    runtime: options.Runtime = None,
-    task_id: options.TaskId = None,
-    vary: options.Vary = None,
-    sheet: options.Sheet = True,
-    image_format: options.Format = None,
-    quality: options.Quality = None,
-    out: options.Out = options.HERE,
-    wait: options.Wait = True,
-    timeout: options.Timeout = None,
-    as_json: options.Json = False,
-) -> None:
+) -> bodies.Body:
     """Enlarge an image."""
-    body = bodies.upscale(image_argument(image), scale=scale, upscaler_1=upscaler)
-    Run(
-        program(context), body, set_field, out=out, wait=wait, timeout=timeout, as_json=as_json, sheet=sheet
-    ).start(
-        fields=fields,
-        metadata=metadata,
-        runtime=runtime,
-        task_id=task_id,
-        vary=vary,
-        output=options.output(image_format, quality),
-    )
+    return bodies.upscale(image_argument(image), scale=scale, upscaler_1=upscaler)
 
 
 def _given(**fields: Any) -> Any:

@@ -9,10 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from sd_on_ecs import bodies
-from sd_on_ecs.bodies import Image
-from sd_on_ecs.cli import options
-from sd_on_ecs.cli.running import Run
-from sd_on_ecs.cli.state import program
+from sd_on_ecs.bodies import Body, Image
+from sd_on_ecs.cli.making import makes_images
 from sd_on_ecs.cli.values import (
     assignments,
     at_pointer,
@@ -26,20 +24,24 @@ from sd_on_ecs.errors import InputError
 File = Annotated[
     str, typer.Argument(metavar="FILE", help="A JSON file, or - for the standard input.", show_default=False)
 ]
+SetInput = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NODE.INPUT=VALUE",
+        help="An input of a node, which its id or its title names, such as 6.text='a cat'.",
+    ),
+]
+SetAtPointer = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="POINTER=VALUE", help="A value where a JSON pointer leads."),
+]
 
 
+@makes_images(set_node_input, set_option=SetInput)
 def workflow(
-    context: typer.Context,
     file: File,
     *,
-    fields: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="NODE.INPUT=VALUE",
-            help="An input of a node, which its id or its title names, such as 6.text='a cat'.",
-        ),
-    ] = None,
     images: Annotated[
         list[str] | None,
         typer.Option(
@@ -52,45 +54,17 @@ def workflow(
         list[str] | None,
         typer.Option("--output", metavar="NODE", help="Run and store only this output node."),
     ] = None,
-    metadata: options.Metadata = None,
-    runtime: options.Runtime = None,
-    task_id: options.TaskId = None,
-    vary: options.Vary = None,
-    sheet: options.Sheet = True,
-    image_format: options.Format = None,
-    quality: options.Quality = None,
-    out: options.Out = options.HERE,
-    wait: options.Wait = True,
-    timeout: options.Timeout = None,
-    as_json: options.Json = False,
-) -> None:
+) -> Body:
     """Run a ComfyUI workflow, as *Export (API)* saves it."""
     graph = read_json(file)
     if not all(isinstance(node, dict) and isinstance(node.get("inputs"), dict) for node in graph.values()):
         raise InputError(f"{file} is no workflow in API format; ComfyUI saves one with Export (API)")
     files = put_images(graph, assignments(images))
-    body = bodies.workflow(graph, files=files, outputs=outputs)
-    Run(
-        program(context),
-        body,
-        set_node_input,
-        out=out,
-        wait=wait,
-        timeout=timeout,
-        as_json=as_json,
-        sheet=sheet,
-    ).start(
-        fields=fields,
-        metadata=metadata,
-        runtime=runtime,
-        task_id=task_id,
-        vary=vary,
-        output=options.output(image_format, quality),
-    )
+    return bodies.workflow(graph, files=files, outputs=outputs)
 
 
+@makes_images(set_at_pointer, set_option=SetAtPointer, without=("metadata", "runtime", "task_id"))
 def submit(
-    context: typer.Context,
     file: File,
     *,
     images: Annotated[
@@ -101,33 +75,12 @@ def submit(
             help="Upload a file and put its link where a JSON pointer leads, such as /task/content/mask.",
         ),
     ] = None,
-    fields: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="POINTER=VALUE", help="A value where a JSON pointer leads."),
-    ] = None,
-    vary: options.Vary = None,
-    sheet: options.Sheet = True,
-    image_format: options.Format = None,
-    quality: options.Quality = None,
-    out: options.Out = options.HERE,
-    wait: options.Wait = True,
-    timeout: options.Timeout = None,
-    as_json: options.Json = False,
-) -> None:
+) -> Body:
     """Submit a whole request, such as one of the project's examples."""
     body = read_json(file)
     for pointer, name in assignments(images):
         at_pointer(body, pointer, image_argument(name))
-    Run(
-        program(context),
-        body,
-        set_at_pointer,
-        out=out,
-        wait=wait,
-        timeout=timeout,
-        as_json=as_json,
-        sheet=sheet,
-    ).start(fields=fields, vary=vary, output=options.output(image_format, quality))
+    return body
 
 
 def read_json(file: str) -> dict[str, Any]:

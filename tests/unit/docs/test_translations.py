@@ -22,7 +22,7 @@ TYPOGRAPHY = (
     rf"[，。；：、]\n(?=[^\s|#\d-])|{HAN}\n(?=[^\s|#\d-])",  # a line break in a paragraph is shown as a space
 )
 
-# What a translation once called something else than the others do, or word for word. One thing has one name.
+# Words that a translation must not use, so that each thing has one name; and the name to use.
 OTHER_NAMES = {
     "检查点": "基础模型 (checkpoint, the word of SD Web UI's users)",
     "底模": "基础模型",
@@ -66,10 +66,19 @@ def test_a_translation_names_what_the_original_names(english: str, chinese: str)
     assert translated == original
 
 
+@pytest.mark.parametrize(("english", "chinese"), TRANSLATIONS.items())
+def test_a_translation_has_the_figures_of_the_original(english: str, chinese: str) -> None:
+    figures = re.compile(r"\d[\d,.]*\d|\d")
+    original, translated = (
+        sorted(figures.findall(_without_code(_read(name)))) for name in (english, chinese)
+    )
+    assert translated == original
+
+
 @pytest.mark.parametrize("chinese", TRANSLATIONS.values())
 def test_a_translation_is_chinese(chinese: str) -> None:
     text = _without_code(_read(chinese))
-    assert len(re.findall(r"[\u4e00-\u9fff]", text)) > len(text) / 10
+    assert len(re.findall(HAN, text)) > len(text) / 10
 
 
 @pytest.mark.parametrize(("english", "chinese"), TRANSLATIONS.items())

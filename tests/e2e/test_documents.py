@@ -58,3 +58,18 @@ def test_the_requests_can_be_copied_into_a_terminal(pipeline: Pipeline) -> None:
 @pytest.mark.parametrize(("name", "block"), list(_blocks("json")))
 def test_json_in_the_documents_is_json(name: str, block: str) -> None:
     json.loads(block if block.startswith(("{", "[")) else "{" + block + "}")
+
+
+def test_the_answers_in_the_document_of_the_api_have_the_fields_of_real_ones(
+    pipeline: Pipeline, task_id: str
+) -> None:
+    found = [json.loads(block) for name, block in _blocks("json") if name == "docs/api.md" and block[0] == "{"]
+    documented = {tuple(answer) for answer in found}
+    metadata = {"id": task_id, "runtime": "sdruntime", "tasktype": "text-to-image", "prefix": "output"}
+    submitted = pipeline.submit({"task": {"metadata": metadata, "content": {"prompt": "a cat", "steps": 2}}})
+    callback = pipeline.wait_for_callback(task_id)
+    task = pipeline.call("GET", f"/v1alpha2/tasks/{task_id}").json()
+
+    assert task["images"]
+    for answer in (submitted.json(), task, callback):
+        assert tuple(answer) in documented

@@ -63,8 +63,8 @@ def test_json_in_the_documents_is_json(name: str, block: str) -> None:
 def test_the_answers_in_the_document_of_the_api_have_the_fields_of_real_ones(
     pipeline: Pipeline, task_id: str
 ) -> None:
-    found = [json.loads(block) for name, block in _blocks("json") if name == "docs/api.md" and block[0] == "{"]
-    documented = {tuple(answer) for answer in found}
+    blocks = [block for name, block in _blocks("json") if name == "docs/api.md" and block.startswith("{")]
+    documented = {tuple(json.loads(block)) for block in blocks}
     metadata = {"id": task_id, "runtime": "sdruntime", "tasktype": "text-to-image", "prefix": "output"}
     submitted = pipeline.submit({"task": {"metadata": metadata, "content": {"prompt": "a cat", "steps": 2}}})
     callback = pipeline.wait_for_callback(task_id)

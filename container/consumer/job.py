@@ -1,15 +1,18 @@
 """A claimed task in this process, from its claim until its message is deleted or released."""
 
+import logging
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from container.consumer.engines.base import Request
+from container.consumer.engines.base import Request, nothing_to_clean_up
 from domain.errors import Fault
 from domain.message import Message
 from domain.row import Row
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,8 @@ class Job:
     """The task's row as this worker last wrote it."""
     request: Request | None = None
     """The engine's request; set only from preparation until the run, because it may contain many images."""
+    clean_up_engine: Callable[[], None] = nothing_to_clean_up
+    """Removes what the job has left on the engine."""
     warnings: Sequence[Fault] = ()
     """How the request differs from what the task asked for."""
     kind: str = ""
@@ -90,6 +95,21 @@ class Job:
     def should_stop(self) -> bool:
         """Return whether work on the job should stop: it is cancelled or done, or its lease is lost."""
         return self.cancelled.is_set() or self.lease_lost.is_set() or self.done.is_set()
+
+    def set_request(self, request: Request) -> None:
+        """Set the request that was prepared for the engine."""
+        self.request = request
+        self.warnings = request.warnings
+        self.clean_up_engine = request.clean_up
+
+    def clean_up(self) -> None:
+        """Drop the request, and remove what the job has left on the engine; it must not run any more."""
+        self.request = None
+        clean_up, self.clean_up_engine = self.clean_up_engine, nothing_to_clean_up
+        try:
+            clean_up()
+        except Exception:
+            log.exception("what a job left on the engine could not be removed")
 
     def check_lease(self) -> None:
         """Raise LeaseLost if this worker no longer has the task's lease."""

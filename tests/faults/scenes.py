@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol
 import httpx
 from PIL import Image
 
+from container.consumer.engines.comfyui.job_files import AGAIN_SECONDS
 from domain.row import Row, Status
 from local.emulator import Emulator
 from local.fakes.comfyui import recipe
@@ -23,7 +24,7 @@ TASK_FOLDERS: Final = ("input", "output", "temp")
 """The folders that hold files of tasks."""
 
 MODEL: Final = "own.safetensors"
-CLEANUP_SECONDS: Final = 10
+CLEANUP_SECONDS: Final = AGAIN_SECONDS[0] + 10
 FAKE_OPTIONS: Final[dict[str, Any]] = {"step_seconds": 0.02, "load_seconds": 0.02}
 
 

@@ -17,6 +17,7 @@ from typing import Final
 
 import pytest
 
+from container.consumer.engines.comfyui.job_files import AGAIN_SECONDS
 from domain.row import Row, Status
 from functions.sweep.sweep import STUCK_SECONDS
 from local.pipeline import run_pipeline
@@ -41,6 +42,7 @@ UNROUTED: Final = 5 if TASKS >= MIN_TASKS_FOR_UNROUTED else 0
 """How many of the first tasks have a message that SNS accepts but delivers to no queue."""
 LARGE_EVERY: Final = 10
 SENT_TWICE_EVERY: Final = 7
+CLEANUP_SECONDS: Final = max(AGAIN_SECONDS) + 30.0
 FINISH_SECONDS: Final = 240.0
 """How long after the last fault all tasks may take to finish: the longest delay between attempts, a lease or
 two, and the tasks in the queue."""
@@ -70,7 +72,7 @@ def test_every_accepted_task_has_exactly_one_outcome(assembly: Path) -> None:
             faults_stopped_at = time.monotonic()
             wait_until_all_finished(deployed, driver)
             finished_at = time.monotonic()
-            remaining_files = [path for worker in driver.gpu_workers for path in worker.remaining_files()]
+            remaining_files = wait_for_cleanup(driver)
             max_running = max(worker.max_running for worker in driver.gpu_workers)
         rows = [deployed.row(task) for task in deployed.accepted]
         outcome_counts = Counter(
@@ -100,10 +102,7 @@ def test_every_accepted_task_has_exactly_one_outcome(assembly: Path) -> None:
             f"seed {seed}"
         )
     assert max_running <= 1
-    # A worker that goes on after it was frozen for longer than its lease may leave files on ComfyUI
-    # (`FILES_STAY_AFTER_FREEZE` in test_stages.py).
-    if not driver.fault_counts["freeze"]:
-        assert not remaining_files, f"seed {seed}"
+    assert not remaining_files, f"seed {seed}"
     assert outcome_counts["completed"] >= TASKS / 2, f"seed {seed}: {outcome_counts}"
     needed_the_sweep = [row.id for row in rows if row.id in lost and row.status is Status.COMPLETED]
     # A run that ends with an error has no report: what it did before does not count here.
@@ -193,6 +192,16 @@ def check_images(deployed: Deployed, rows: Collection[Row]) -> None:
             images = [deployed.pipeline.download(link) for link in row.item["images"]]
             reference = deployed.accepted[row.id].check_images(images)
             assert reference is None or owners.setdefault(reference, row.id) == row.id
+
+
+def wait_for_cleanup(driver: Driver) -> list[str]:
+    """Wait until no engine has files of tasks, which are removed after their outcome; return those left."""
+    deadline = time.monotonic() + CLEANUP_SECONDS
+    while remaining := [path for worker in driver.gpu_workers for path in worker.remaining_files()]:
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.5)
+    return remaining
 
 
 def wait_until_all_finished(deployed: Deployed, driver: Driver) -> None:

@@ -56,12 +56,6 @@ STAGES_FOR_FREEZE = tuple(
 )
 """Stages before a call: it is executed after the frozen worker has lost its lease."""
 
-FILES_STAY_AFTER_FREEZE = pytest.mark.xfail(
-    reason="a worker that resumes after its lease has expired may leave files of the lost task on ComfyUI "
-    "until its next start; seen at the stages freeing and queueing",
-    strict=False,
-)
-
 CASES = [
     *(
         pytest.param(
@@ -89,12 +83,9 @@ CASES = [
             break_worker,
             stages,
             id=f"{break_worker.__name__} with ComfyUI",
-            marks=[pytest.mark.long, pytest.mark.timeout(600), *marks],
+            marks=[pytest.mark.long, pytest.mark.timeout(600)],
         )
-        for break_worker, stages, marks in (
-            (kill, STAGES_FOR_KILL, ()),
-            (freeze, STAGES_FOR_FREEZE, (FILES_STAY_AFTER_FREEZE,)),
-        )
+        for break_worker, stages in ((kill, STAGES_FOR_KILL), (freeze, STAGES_FOR_FREEZE))
     ),
 ]
 
@@ -102,7 +93,7 @@ FROZEN_SECONDS = 12
 """Longer than the worker waits for a response of ComfyUI."""
 
 RESULT_LOST_WITH_ENGINE = {"running", "queued", "reading history", "reading output", "read output"}
-RESULT_LOST_WITH_WORKER = RESULT_LOST_WITH_ENGINE | {"removing", "removed", "storing", "stored", "finishing"}
+RESULT_LOST_WITH_WORKER = RESULT_LOST_WITH_ENGINE | {"storing", "stored", "finishing"}
 """At these stages ComfyUI has the job, but its result is lost: it is queued a second time."""
 
 

@@ -9,8 +9,8 @@ from typing import Any
 from container.consumer.engines.base import Result, RunHooks
 from container.consumer.engines.comfyui.client import ComfyUi
 from container.consumer.engines.comfyui.engine import ComfyUiEngine
+from container.consumer.engines.comfyui.folders import Folders
 from container.consumer.engines.comfyui.models import Models
-from container.consumer.engines.comfyui.uploads import Folders
 from container.consumer.inputs.fetch import Fetched, check_file
 from container.consumer.inputs.limits import Limits
 from container.consumer.inputs.task_inputs import TaskInputs
@@ -41,8 +41,16 @@ class Link:
 class Worker:
     """An engine, and the calls that a worker makes of it for one task."""
 
-    def __init__(self, fake: FakeComfyUi, root: Path, *, data: bytes = b"", timeout: float = 60) -> None:
-        self.server = ComfyUi(fake.url)
+    def __init__(
+        self,
+        fake: FakeComfyUi,
+        root: Path,
+        *,
+        data: bytes = b"",
+        timeout: float = 60,
+        server: ComfyUi | None = None,
+    ) -> None:
+        self.server = server or ComfyUi(fake.url)
         self.fake = fake
         self.runtime = RUNTIME
         self.root = root
@@ -71,7 +79,12 @@ class Worker:
         return self.engine.run(request, self.engine.load(request), hooks)
 
     def run(self, prompt: dict[str, Any], **content: Any) -> Result:
-        return self.start(self.prepare(prompt, **content))()
+        """Run a task and remove what it has left on the server, as a worker does at its end."""
+        request = self.prepare(prompt, **content)
+        try:
+            return self.start(request)()
+        finally:
+            request.clean_up()
 
     def left_behind(self) -> list[str]:
         """Return the files of tasks that are still on the server's disk."""

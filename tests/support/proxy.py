@@ -44,6 +44,8 @@ class Hold:
     matches: Callable[[Call], bool]
     after: bool
     calls_left: int
+    late: bool = False
+    """Whether the calls are executed although the client has given them up."""
     has_delayed_a_call: threading.Event = field(default_factory=threading.Event)
     is_released: threading.Event = field(default_factory=threading.Event)
 
@@ -86,17 +88,25 @@ class Proxy:
         return f"http://127.0.0.1:{self.port}"
 
     def hold(
-        self, name: str, containing: str = "", *, after: bool = False, answering: str = "", max_calls: int = 1
+        self,
+        name: str,
+        containing: str = "",
+        *,
+        after: bool = False,
+        answering: str = "",
+        max_calls: int = 1,
+        late: bool = False,
     ) -> Hold:
         """Delay the next `max_calls` calls with a name whose path or body contains a text.
 
-        With `after`, the response has to contain `answering`.
+        With `after`, the response has to contain `answering`. With `late`, calls are executed when the hold
+        is released although their client has given them up, as a server does that hung.
         """
 
         def matches(call: Call) -> bool:
             return call.name == name and containing in call.text and answering in call.response
 
-        hold = Hold(matches, after, max_calls)
+        hold = Hold(matches, after, max_calls, late)
         with self._lock:
             self._holds.append(hold)
         return hold
@@ -187,8 +197,8 @@ class Proxy:
         body = await _read_body(reader, head)
         call = self._parse(head, body)
         self.call_count += 1
-        await self._wait_while_held(call, after=False)
-        if reader.at_eof():
+        hold = await self._wait_while_held(call, after=False)
+        if reader.at_eof() and not (hold and hold.late):
             return False  # the client was killed meanwhile
         fault = self._choose_fault(call)
         if fault in (CLOSED_CONNECTION, ERROR, THROTTLED):
@@ -205,7 +215,7 @@ class Proxy:
         # Without a length, only the end of the connection tells the client where the body ends.
         return b"content-length:" in response.partition(b"\r\n\r\n")[0].lower()
 
-    async def _wait_while_held(self, call: Call, *, after: bool) -> None:
+    async def _wait_while_held(self, call: Call, *, after: bool) -> Hold | None:
         with self._lock:
             matching = (hold for hold in self._holds if hold.after is after and hold.matches(call))
             hold = next((hold for hold in matching if hold.calls_left), None)
@@ -215,6 +225,7 @@ class Proxy:
             hold.has_delayed_a_call.set()
             while not hold.is_released.is_set():  # noqa: ASYNC110 - set from another thread
                 await asyncio.sleep(0.01)
+        return hold
 
     def _choose_fault(self, call: Call) -> str | None:
         if any(matches(call) for matches in self._refusals):

@@ -29,8 +29,14 @@ export function ImageForms(props: FormProps & { tasktype: TaskType; reused: Imag
   const [catalogue, setCatalogue] = useState<Catalogue>({});
   const runtime = props.runtimes.find(({ name }) => name === selected) ?? props.runtimes[0];
 
+  const chooseImage = (chosen: ImageInput | null) => {
+    setImage(chosen);
+    // A mask of one image is not one of another image.
+    setMask(null);
+  };
+
   useEffect(() => {
-    if (props.tasktype === "image-to-image" && props.reused) setImage(props.reused);
+    if (props.tasktype === "image-to-image" && props.reused) chooseImage(props.reused);
   }, [props.reused]);
 
   useEffect(() => {
@@ -79,14 +85,16 @@ export function ImageForms(props: FormProps & { tasktype: TaskType; reused: Imag
     >
       {generates && field("prompt", "Prompt", { rows: 3 })}
       {generates && field("negativePrompt", "Negative prompt", { rows: 2 })}
-      {takesImage && <ImagePicker id="image" label="Image" image={image} onChange={setImage} />}
+      {takesImage && <ImagePicker id="image" label="Image" image={image} onChange={chooseImage} />}
       {takesImage && (
         <FaultList
           id="image-faults"
           faults={["init_images", "image", "mask"].flatMap((name) => faultsOf(props.outcome, name))}
         />
       )}
-      {props.tasktype === "image-to-image" && image && <MaskBrush source={image.preview} onMask={setMask} />}
+      {props.tasktype === "image-to-image" && image && (
+        <MaskBrush key={image.preview} source={image.preview} onMask={setMask} />
+      )}
       <div class="grid">
         {generates && field("width", "Width", { inputMode: "numeric" })}
         {generates && field("height", "Height", { inputMode: "numeric" })}

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 
 const OVERLAY = "rgba(255, 64, 64, 1)";
 
@@ -8,12 +8,6 @@ export function MaskBrush({ source, onMask }: { source: string; onMask: (mask: B
   const [brush, setBrush] = useState(48);
   const [size, setSize] = useState<{ width: number; height: number } | null>(null);
   const last = useRef<{ x: number; y: number } | null>(null);
-
-  // A mask of one image is not one of another image.
-  useEffect(() => {
-    setSize(null);
-    onMask(null);
-  }, [source]);
 
   const paint = (event: PointerEvent) => {
     const target = canvas.current;

@@ -43,6 +43,10 @@ class Result:
     """How the result differs from what the task asked for."""
 
 
+def nothing_to_clean_up() -> None:
+    """Do nothing: an engine that stores no files keeps nothing of a request."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """A job that can be sent to the engine."""
@@ -51,6 +55,8 @@ class Request:
     """Content for the engine only."""
     warnings: Sequence[Fault] = ()
     """How the request differs from what the task asked for."""
+    clean_up: Callable[[], None] = nothing_to_clean_up
+    """Removes what the request and its job have left on the engine; called when the task has ended here."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,8 +65,7 @@ class Finisher:
                 job.done.set()
             finally:
                 if job.done.is_set():
-                    # A thread may keep the job for long, and its request has images and files on the engine.
-                    job.request = None
+                    job.clean_up()
 
     @contextmanager
     def _errors_handled(self, job: Job) -> Iterator[None]:

@@ -44,10 +44,9 @@ class Preparer:
             job.kind = self.rules.kind(task.tasktype, content)
             # Jobs without sampling steps have no cost and are treated as equal.
             job.cost = self.rules.cost(task.tasktype, content) or 1.0
-            job.request = self.engine.prepare(
-                job.message.task, lambda: job.should_stop or self.shutting_down.is_set()
+            job.set_request(
+                self.engine.prepare(job.message.task, lambda: job.should_stop or self.shutting_down.is_set())
             )
-            job.warnings = job.request.warnings
 
     def _checked(self, task: Task) -> dict[str, Any]:
         """Check the content again, because messages can come from anywhere and settings may have changed."""

@@ -1,7 +1,6 @@
 """Read what a finished job has made: its history says which files, `/view` has them."""
 
-import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import PurePosixPath
@@ -66,21 +65,6 @@ class _File:
     node: str
     key: str
     item: Json
-
-
-class Unread:
-    """The result of a finished job, to be read once; `tidy` is called afterwards, or if nobody reads it."""
-
-    def __init__(self, read: Callable[[], Result], tidy: Callable[[], None]) -> None:
-        self._read = read
-        self._tidy: Callable[[], Any] = weakref.finalize(self, tidy)
-
-    def __call__(self) -> Result:
-        """Return the result."""
-        try:
-            return self._read()
-        finally:
-            self._tidy()
 
 
 def temporary_files(entry: Json) -> list[str]:

@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from container.consumer.engines.comfyui.client import ComfyUi
 from container.consumer.engines.comfyui.engine import ComfyUiEngine
+from container.consumer.engines.comfyui.folders import Folders
 from container.consumer.engines.comfyui.models import Models
-from container.consumer.engines.comfyui.uploads import Folders
 from container.consumer.inputs.credentials import HostCredentials
 from container.consumer.inputs.fetch import Links
 from container.consumer.inputs.limits import Limits as FetchLimits

@@ -46,12 +46,12 @@ class FileTooLarge(Exception):
 class ComfyUi:
     """Client of one ComfyUI; can be used from several threads."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, response_seconds: float = RESPONSE_SECONDS) -> None:
         self.url = url
-        self._quick = QuickConnection(url, seconds=RESPONSE_SECONDS)
+        self._quick = QuickConnection(url, seconds=response_seconds)
         self._http = httpx.Client(
             base_url=url,
-            timeout=httpx.Timeout(RESPONSE_SECONDS, connect=CONNECT_SECONDS),
+            timeout=httpx.Timeout(response_seconds, connect=CONNECT_SECONDS),
             limits=httpx.Limits(keepalive_expiry=KEEPALIVE_SECONDS),
             trust_env=False,
         )

@@ -5,14 +5,12 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
 from container.consumer.engines.base import (
     AmbiguousError,
-    EngineTimedOut,
     Interrupted,
     Loaded,
     Request,
@@ -20,17 +18,23 @@ from container.consumer.engines.base import (
     RunHooks,
     Verdict,
 )
-from container.consumer.engines.comfyui.answer import Asked, Unread, read_result, temporary_files
-from container.consumer.engines.comfyui.client import ComfyUi, EngineEnded, until_it_responds, wait_until
+from container.consumer.engines.comfyui.answer import Asked, read_result
+from container.consumer.engines.comfyui.client import (
+    ComfyUi,
+    EngineEnded,
+    until_it_responds,
+    wait_until,
+)
 from container.consumer.engines.comfyui.events import Events
 from container.consumer.engines.comfyui.faults import DamagedModel, UnreadableFile, failure, message
+from container.consumer.engines.comfyui.folders import Folders
 from container.consumer.engines.comfyui.job import Jobs
+from container.consumer.engines.comfyui.job_files import JobFiles
 from container.consumer.engines.comfyui.models import Models, Needed
 from container.consumer.engines.comfyui.node_classes import NodeClasses
 from container.consumer.engines.comfyui.preparation import Payload, Preparation
 from container.consumer.engines.comfyui.progress import Progress, Speeds
 from container.consumer.engines.comfyui.request import body_of
-from container.consumer.engines.comfyui.uploads import Folders, Uploads, new_nonce
 from container.consumer.engines.comfyui.warm_up import warm_up_prompt
 from container.consumer.inputs.task_inputs import TaskInputs
 from domain import metrics as m
@@ -46,7 +50,6 @@ log = logging.getLogger(__name__)
 CHECKPOINTS: Final = "checkpoints"
 BYTES_PER_MEGABYTE: Final = 1e6
 WARM_UP_SECONDS: Final = 60.0
-FORGET_TIMES: Final = 2
 
 
 class ComfyUiEngine:
@@ -73,14 +76,13 @@ class ComfyUiEngine:
         self._jobs = Jobs(server, self._events, timeout_seconds=timeout_seconds)
         self._classes = NodeClasses(server)
         self._preparation = Preparation(
-            server=server,
             client=self._client,
             classes=self._classes,
             models=models,
             inputs=inputs,
             rules=rules,
             runtime=runtime,
-            folders=folders,
+            new_files=self._new_files,
         )
         self._speeds = Speeds()
         self._version = ""
@@ -88,7 +90,6 @@ class ComfyUiEngine:
         self._interrupted = False
         self._started = False
         self._last_models: Mapping[str, list[Needed]] = {}
-        self._timed_out: tuple[Asked, Uploads] | None = None
 
     def wait_ready(self, stop: threading.Event, seconds: float) -> bool:
         """Wait until ComfyUI responds; then remove jobs and files that an earlier worker has left behind."""
@@ -112,27 +113,25 @@ class ComfyUiEngine:
         try:
             if name not in self._server.models(CHECKPOINTS):
                 return
-            job = str(uuid.uuid4())
-            prompt = warm_up_prompt(name)
-            self._server.submit(body_of(prompt, job=job, client=self._client, outputs=None))
-            wait_until(lambda: self._server.remaining() == 0, stop=stop, seconds=WARM_UP_SECONDS)
-            entry = self._server.history(job)
-            if entry:
-                self._folders.remove_outputs(new_nonce(), temporary_files(entry))
-                self._server.forget(job)
+            files = self._new_files()
+            body = body_of(warm_up_prompt(name), job=files.job, client=self._client, outputs=None)
+            try:
+                with files.sending():
+                    self._server.submit(body)
+                wait_until(lambda: self._server.remaining() == 0, stop=stop, seconds=WARM_UP_SECONDS)
+            finally:
+                files.remove()
         except (RetryableError, PermanentError) as error:
             log.warning("the warm-up job failed", extra={"reason": error.message})
 
     def wait_idle(self, seconds: float) -> bool:
         """Wait until no job runs, and stop one that has timed out; a ComfyUI that has ended runs none."""
-        if not wait_until(self._is_idle, stop=threading.Event(), seconds=seconds):
-            return False
-        self._tidy_timed_out()
-        return True
+        return wait_until(self._is_idle, stop=threading.Event(), seconds=seconds)
 
     def prepare(self, task: Task, stopped: Callable[[], bool]) -> Request:
         """Check the task's nodes and models against ComfyUI's, upload its files, and encode the body."""
-        return Request(until_it_responds(partial(self._preparation.prepare, task, stopped), stopped))
+        payload = until_it_responds(partial(self._preparation.prepare, task, stopped), stopped)
+        return Request(payload, clean_up=payload.files.remove)
 
     def load(self, request: Request) -> Loaded:
         """Protect the task's models; nodes load them when they run."""
@@ -151,26 +150,17 @@ class ComfyUiEngine:
         self._interrupted = False
         self._last_models = payload.models_of_nodes()
         progress = Progress(asked.prompt, payload.needed, hooks.progressed, self._speeds)
-        try:
+        with payload.files.sending():
             self._events.begin(asked.job, progress)
             entry = self._jobs.run(asked.job, payload.body, hooks.sent, payload.naming)
-        except EngineTimedOut:
-            self._timed_out = asked, payload.uploads  # removed when the job has stopped, which needs them
-            raise
-        except BaseException:
-            self._tidy(asked, None, payload.uploads)
-            raise
+        payload.files.history = entry
         if entry is None or message(entry, "execution_interrupted") is not None:
             self._interrupted = True
-            self._tidy(asked, entry, payload.uploads)
             return _nothing
         status = entry.get("status") or {}
         if status.get("status_str") != "success" or not status.get("completed"):
-            self._tidy(asked, entry, payload.uploads)
             raise failure(entry, payload.reading)
-        return Unread(
-            partial(self._read, entry, asked, loaded), partial(self._tidy, asked, entry, payload.uploads)
-        )
+        return partial(self._read, entry, asked, loaded)
 
     def was_interrupted(self) -> bool:
         """Return whether the job that has just ended was interrupted."""
@@ -231,27 +221,8 @@ class ComfyUiEngine:
             raise
         return replace(result, model=loaded.model)
 
-    def _tidy(self, asked: Asked, entry: dict[str, Any] | None, uploads: Uploads) -> None:
-        """Remove everything of a job from the server: its history, its inputs and its outputs."""
-        uploads.remove()
-        self._folders.remove_outputs(asked.nonce, temporary_files(entry) if entry else [])
-        for _ in range(FORGET_TIMES):
-            try:
-                self._server.forget(asked.job)
-                break
-            except RetryableError as error:
-                log.info("the history of a job was not deleted", extra={"reason": error.message})
-
-    def _tidy_timed_out(self) -> None:
-        """Remove everything of a job that was stopped because it had timed out."""
-        if self._timed_out is None:
-            return
-        asked, uploads = self._timed_out
-        self._timed_out = None
-        entry = None
-        with suppress(RetryableError):
-            entry = self._server.history(asked.job)
-        self._tidy(asked, entry, uploads)
+    def _new_files(self) -> JobFiles:
+        return JobFiles(self._server, self._folders)
 
     def _free(self) -> None:
         try:
@@ -277,8 +248,7 @@ class ComfyUiEngine:
                 return True
         except EngineEnded:
             return True
-        if self._timed_out is not None:
-            self._jobs.cancel()  # again, because ComfyUI may lose one
+        self._jobs.cancel()  # again, because ComfyUI may lose one
         return False
 
 

@@ -5,6 +5,7 @@ import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,14 @@ from container.consumer.engines.base import (
     Result,
     Verdict,
 )
+from container.consumer.engines.comfyui import client, job_files
+from container.consumer.engines.comfyui.client import ComfyUi, NoAnswer, wait_until
 from domain.errors import ErrorCode, PermanentError, RetryableError
 from domain.task import Task
 from local.fakes.comfyui import recipe
 from tests.support.comfyui import image_to_image, node, png, text_to_image
 from tests.support.comfyui_worker import LINK, RUNTIME, VERSIONS, Worker, run_worker
+from tests.support.proxy import engine_call, running_proxy
 
 
 @pytest.fixture(params=VERSIONS)
@@ -91,7 +95,7 @@ def test_a_truncated_image_is_refused_and_not_taken_for_half_a_picture(tmp_path:
 def test_inputs_of_a_task_that_never_runs_are_removed(newer: Worker) -> None:
     request = newer.prepare(image_to_image(LINK))
     assert newer.left_behind() != []
-    del request
+    request.clean_up()
     assert newer.left_behind() == []
 
 
@@ -217,11 +221,13 @@ def test_a_job_that_times_out_is_stopped_removed_and_followed_by_the_next_one(
         if lost:
             worker.fake.control.set(lost, jobs=1)
         worker.fake.control.set("hang", jobs=1, at=0.5)
+        request = worker.prepare(image_to_image(LINK))
         with pytest.raises(EngineTimedOut):
-            worker.run(image_to_image(LINK))
+            worker.start(request)
         assert worker.left_behind() != [], "the job still runs, and may read its inputs"
         worker.engine.interrupt()
         assert worker.engine.wait_idle(10)
+        request.clean_up()
         assert worker.left_behind() == []
         assert worker.server.get("/history") == {}
         worker.engine._jobs._timeout_seconds = 60
@@ -245,6 +251,7 @@ def test_a_running_job_is_interrupted_even_if_some_interrupts_are_lost(
     assert worker.engine.was_interrupted()
     with pytest.raises(Interrupted):
         running_job.result()()
+    request.clean_up()
     assert worker.left_behind() == []
     assert facts(worker.run(text_to_image()))
 
@@ -280,8 +287,33 @@ def test_the_preparation_of_a_task_waits_for_a_server_that_starts_again(newer: W
 
 
 def test_the_files_of_a_finished_job_are_removed_although_nobody_reads_its_result(newer: Worker) -> None:
-    read = newer.start(newer.prepare(image_to_image(LINK)))
+    request = newer.prepare(image_to_image(LINK))
+    newer.start(request)
     assert newer.left_behind() != []
-    del read
+    request.clean_up()
     assert newer.left_behind() == []
     assert newer.server.get("/history") == {}
+
+
+@pytest.mark.parametrize("call", ["POST /upload", "POST /prompt"])
+def test_nothing_stays_of_a_request_that_comfyui_executes_after_it_was_given_up(
+    newer: Worker, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    monkeypatch.setattr(client, "TRANSFER_SECONDS", 0.5)
+    monkeypatch.setattr(job_files, "AGAIN_SECONDS", (1.0,))
+    with running_proxy(newer.fake.url, parse=engine_call) as proxy:
+        server = ComfyUi(proxy.url, response_seconds=0.5)
+        worker = Worker(newer.fake, newer.root, server=server)
+        hold = proxy.hold(call, late=True)
+        with suppress(NoAnswer):  # an upload is repeated
+            worker.run(image_to_image(LINK))
+        assert worker.left_behind() == []
+        forwarded = proxy.forwarded[call]
+        hold.release()
+        wait_until(lambda: proxy.forwarded[call] > forwarded, stop=threading.Event(), seconds=5)
+        wait_until(lambda: bool(worker.left_behind()), stop=threading.Event(), seconds=0.5, poll_seconds=0.01)
+        assert wait_until(
+            lambda: not worker.left_behind() and not newer.server.get("/history"),
+            stop=threading.Event(),
+            seconds=10,
+        )

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from container.consumer.engines.comfyui.uploads import Folders, new_nonce
+from container.consumer.engines.comfyui.folders import Folders, new_nonce
 
 
 def test_what_a_job_wrote_is_removed_also_where_a_node_made_a_folder_for_temporary_files(

@@ -23,6 +23,7 @@ CLUSTER: Final = "sdonecs-compute-Cluster"
 MODEL: Final = "v1-5-pruned-emaonly.safetensors"
 OPERATIONS: Final = "docs/operations.md"
 DEPLOY: Final = "docs/deploy.md"
+API: Final = "docs/api.md"
 REPLACEMENT: Final = f"{sys.executable} -m tests.support.aws_command"
 INSTALLED: Final = shutil.which("aws")
 
@@ -184,6 +185,22 @@ def test_the_commands_of_deploy_run(operator: Operator, deployed: Pipeline) -> N
     printed = {" ".join(call.words[:2]): call.output for call in calls}
     assert "CannotPullContainerError" in printed["ecs describe-tasks"]
     assert "consumer started" in printed["logs tail"]
+
+
+def test_the_commands_of_the_api_send_the_callbacks_to_a_queue(
+    operator: Operator, deployed: Pipeline
+) -> None:
+    calls = operator.run(
+        VARIABLES + "".join(block.text for block in shell_blocks(API) if "aws " in block.text)
+    )
+    _check_calls(calls)
+    sns, sqs = deployed.aws.client("sns"), deployed.aws.client("sqs")
+    callback = json.dumps({"id": "a-task", "status": "completed"})
+    sns.publish(TopicArn=deployed.deployment.outputs["sdNotificationOutputArn"], Message=callback)
+    queue = sqs.get_queue_url(QueueName="image-results")["QueueUrl"]
+    received = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=20)["Messages"]
+    assert [message["Body"] for message in received] == [callback]
+    sqs.delete_message(QueueUrl=queue, ReceiptHandle=received[0]["ReceiptHandle"])
 
 
 def test_the_commands_in_the_outputs_of_the_stack_run(operator: Operator, deployed: Pipeline) -> None:

@@ -17,7 +17,7 @@ _PROGRAM: Final = "sd-on-ecs"
 
 
 def openapi() -> str:
-    """Return the OpenAPI document of a deployment of `config.yaml`."""
+    """Return the OpenAPI document of a deployment of `local/config.yaml`."""
     settings, _ = load(CONFIG)
     runtimes = Runtimes([runtime.as_domain() for runtime in settings.models_runtime])
     described: dict[str, Any] = document("https://ID.execute-api.REGION.amazonaws.com/dev", runtimes)

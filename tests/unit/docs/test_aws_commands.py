@@ -14,9 +14,9 @@ import pytest
 from tests.support.aws_command import UsageError, parse
 from tests.support.documents import DOCUMENTS, ROOT, SHELL, blocks
 
-RUN_BY_A_TEST: Final = {"docs/operations.md", "docs/deploy.md"}
-TRANSLATED: Final = {"docs/zh/deploy.md"}
-"""Its code is that of `docs/deploy.md`, as `test_translations.py` says."""
+RUN_BY_A_TEST: Final = {"docs/operations.md", "docs/deploy.md", "docs/api.md"}
+TRANSLATED: Final = {"docs/zh/deploy.md", "docs/zh/api.md"}
+"""Their code is that of the originals, as `test_translations.py` says."""
 
 COMMAND: Final = re.compile(r"\baws ([a-z0-9-]+ [a-z][a-z0-9-]+(?=[ `\n])[^`\n]*)")
 NAMES_ONLY: Final = {

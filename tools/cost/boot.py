@@ -32,21 +32,22 @@ STEPS: Final = (
     ),
     Step(
         "ECS buys an instance, it registers, and pulls begin",
-        (43, 64),
-        (43, 64),
-        "measured by others with GPU tasks on Managed Instances",
+        (43, 88),
+        (43, 88),
+        "measured by others (below) with g6.xlarge on Managed Instances",
     ),
     Step(
         "models from S3 to the instance's disk",
-        (20, 41),
+        (29, 41),
         (0, 0),
-        "4.3 GB at 104 to 223 MB/s, measured by others; now beside the pull of the image, which takes longer",
+        "4.3 GB at 104 to 147 MB/s, measured by others; now beside the pull of the image, which takes longer",
     ),
     Step(
         "the image of the inference server is pulled and unpacked",
         (180, 600),
         (60, 130),
-        "8 GB from a public registry at 12 to 45 MB/s; now 4 GB from ECR in the same region at 31 to 67 MB/s",
+        "8 GB from a public registry at 12 (measured by others) to 45 MB/s (assumed); now 4 GB from ECR in "
+        "the same region at 31 (measured by others onto EBS, 42 at best) to 67 MB/s (assumed, onto NVMe)",
     ),
     Step(
         "the inference server starts and loads the checkpoint",

@@ -1,7 +1,6 @@
 """Write the text of docs/cost.md."""
 
 import itertools
-from collections.abc import Iterable, Sequence
 from typing import Final
 
 from adapters.listing import MAX_POSITION
@@ -10,9 +9,12 @@ from functions.api.waiting import MAX_SECONDS
 from infra.settings.deployment import Settings
 from runtimes.base import all_folders
 from runtimes.registry import RUNTIME_TYPES
-from tools.cost import assumptions, boot, prices, waiting
+from tools.cost import assumptions, prices, waiting
 from tools.cost.at_rest import Charge, charges_at_rest, total
+from tools.cost.boot_sections import boot_cost, boot_steps
 from tools.cost.images import MILLION, charges_without_gpu, gpu_dollars, gpu_hours
+from tools.cost.markdown import markdown_table, money
+from tools.cost.sources import AGENT_FLEET_NOTES, COMPARED, comparison_rows
 from tools.cost.synthesis import Deployment
 
 GUIDANCE_DOLLARS_PER_MILLION: Final = 240.0
@@ -20,7 +22,9 @@ GUIDANCE_DOLLARS_AT_REST: Final = 189.50
 GUIDANCE_SPOT_DOLLARS_PER_HOUR: Final = 0.53
 """The cost table in the README of AWS's Guidance, March 2026, us-west-2."""
 
-PURCHASES: Final = (prices.ON_DEMAND, prices.SPOT)
+SDXL_SECONDS: Final = 8.1
+"""The middle of two measurements by others (`AGENT_FLEET_NOTES`)."""
+
 SMALL_INSTANCE_TYPE: Final = "g6.xlarge"
 GUIDANCE_INSTANCE_TYPES: Final = ("g6.2xlarge", "g5.2xlarge")
 
@@ -32,32 +36,22 @@ def cost_page(settings: Settings, config: str, *, gateway: Deployment, instance:
         _summary(settings, gateway, instance),
         _charges_at_rest(gateway, instance),
         _images(settings, gateway),
-        _boot_cost(settings),
-        _boot_steps(),
+        boot_cost(settings),
+        boot_steps(),
         _assumptions(gateway),
+        _sources(),
     ]
     return "\n\n".join(sections) + "\n"
-
-
-def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a Markdown table; all columns but the first and the one named "assumption" are right-aligned."""
-    alignments = (":" if name != "assumption" else "" for name in header[1:])
-    lines = [header, ["---", *(f"---{alignment}" for alignment in alignments)], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def money(dollars: float, digits: int = 2) -> str:
-    """Return an amount in dollars; `-` for none."""
-    return f"${dollars:,.{digits}f}" if dollars else "-"
 
 
 def _introduction(config: str) -> str:
     return f"""# What it costs
 
-`make cost` writes this page from AWS's list prices ({prices.DATE}, {prices.REGION}, `tools/cost/prices.py`;
-they were not compared with AWS's own pages),
+`make cost` writes this page from AWS's list prices ({prices.DATE}, {prices.REGION}, `tools/cost/prices.py`,
+[compared with public copies](#where-the-prices-come-from)),
 from `{config}` and from the resources of its templates. `python -m tools.cost MY.yaml` prints it for
-other settings. Other regions have other prices. Nothing here was read from a bill."""
+other settings. Other regions have other prices. **Nothing here was read from a bill**, and this project has
+not yet run on a GPU or in an account: what is measured below was measured by others."""
 
 
 def _summary(settings: Settings, gateway: Deployment, instance: Deployment) -> str:
@@ -68,7 +62,7 @@ def _summary(settings: Settings, gateway: Deployment, instance: Deployment) -> s
         [f"{row_title} instance (`network.nat: instance`)", money(total(charges_at_rest(instance))), "-"],
     ]
     for instance_type, purchase in itertools.product(
-        (SMALL_INSTANCE_TYPE, *GUIDANCE_INSTANCE_TYPES), PURCHASES
+        (SMALL_INSTANCE_TYPE, *GUIDANCE_INSTANCE_TYPES), prices.PURCHASES
     ):
         guidance = (
             money(GUIDANCE_DOLLARS_PER_MILLION, 0)
@@ -140,7 +134,7 @@ def _count_text(charge: Charge) -> str:
 def _images(settings: Settings, deployment: Deployment) -> str:
     without_gpu = _dollars_without_gpu(settings, deployment)
     rows = []
-    for instance_type, purchase in itertools.product(prices.GPU_INSTANCES, PURCHASES):
+    for instance_type, purchase in itertools.product(prices.GPU_INSTANCES, prices.PURCHASES):
         gpu = gpu_dollars(MILLION, instance_type, purchase)
         thousand, million = money((gpu + without_gpu) / 1000), money(gpu + without_gpu, 0)
         name = f"{instance_type}, {purchase.name}"
@@ -164,75 +158,16 @@ images. If it is busy half of the time, the GPU costs twice as much; `python -m 
 of it is used in a burst and on a working day. A runtime with `instanceTypes: [g6.xlarge, g5.xlarge]` and
 `taskSize: {{vcpus: 3, memoryGib: 12}}` is the cheapest, and enough for SD 1.5 and SDXL.
 
+{assumptions.IMAGE_SECONDS} s are what AWS's Guidance computes with, not a measurement of this project. Larger
+images take longer: others [saw]({AGENT_FLEET_NOTES})
+7.9 and 8.3 s for SDXL with 1024 px and 20 steps in ComfyUI on g6.xlarge, which needs
+{SDXL_SECONDS / assumptions.IMAGE_SECONDS:.1f} times the hours.
+
 {markdown_table(["", "an hour", "1,000 images", "a million: GPU", "with everything else"], rows)}
 
 Everything else, if each image is a task of its own:
 
 {markdown_table(["", "a million"], [*parts, ["**sum**", f"**{money(without_gpu)}**"]])}"""
-
-
-def _boot_cost(settings: Settings) -> str:
-    runtime = settings.models_runtime[0]
-    cooldown, idle = runtime.scaling.cooldown_period, runtime.idle_instance_seconds
-    paid_seconds = boot.paid_seconds(cooldown=cooldown, idle_instance=idle)
-    rows = [
-        [
-            instance_type,
-            *(
-                money(prices.gpu_dollars_per_hour(instance_type, purchase) * paid_seconds / 3600)
-                for purchase in PURCHASES
-            ),
-        ]
-        for instance_type in prices.GPU_INSTANCES
-    ]
-    return f"""## A GPU that starts for a single task
-
-{paid_seconds:.0f} s are paid: the start, the cooldown of {cooldown} s, and {idle} s in which the instance
-waits for another task.
-
-{markdown_table(["", *(each.name for each in PURCHASES)], rows)}
-
-An image of {assumptions.ENGINE_IMAGE_GB:.0f} GB that does not come from ECR in the same region costs
-{money(assumptions.ENGINE_IMAGE_GB * prices.NAT_GATEWAY_GB)} more at each start, for the NAT gateway."""
-
-
-def _boot_steps() -> str:
-    rows = [[each.name, _seconds(each.before), _seconds(each.now), each.source] for each in boot.STEPS]
-    before, now = (
-        _seconds((sum(low for low, _ in column), sum(high for _, high in column)))
-        for column in zip(*((each.before, each.now) for each in boot.STEPS), strict=True)
-    )
-    comment = f"in the middle {boot.expected_seconds():.0f} s; the aim is {boot.TARGET_SECONDS} s"
-    sums = ["**sum**", f"**{before}**", f"**{now}**", comment]
-    return f"""## From zero to the first image
-
-In seconds. Before: an image of 8 GB that is pulled from a public registry at each start. Now: one of
-{assumptions.ENGINE_IMAGE_GB:.0f} GB in the account's own registry: one of this repository's Dockerfiles, or
-one of ECR's public registry from its second start on.
-
-{markdown_table(["step", "before", "now", "assumption"], [*rows, sums])}
-
-What shortens it:
-
-- As many GPUs as the backlog needs are ordered at once, by the first event of a submit.
-- The image is pulled while the models are downloaded, both onto NVMe disks. The ECS agent pulls the image of
-  a container that depends on another one only when that one has ended. So the container `pull-image` has the
-  same image, depends on nothing, and ends at once.
-- A warm-up job runs before the first task is claimed, so that no caller's job pays for what an inference
-  server does once.
-- The images of this repository have their largest packages in layers of their own, which are downloaded side
-  by side, and contain no caches and no compilers.
-
-A smaller image shortens it further; a longer `scaling.cooldownPeriod` or `idleInstanceSeconds` avoids it
-where bursts return. No document says that Managed Instances can load an image lazily (SOCI), unpack it in
-parallel, or start from an own machine image. Layers that are compressed with zstd unpack faster. The builder
-of `cdk deploy` does not write them: push such an image yourself if you need the seconds, with
-`docker buildx build --output type=registry,oci-mediatypes=true,compression=zstd,force-compression=true`."""
-
-
-def _seconds(range_: tuple[float, float]) -> str:
-    low, high = range_
-    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
 
 
 def _assumptions(deployment: Deployment) -> str:
@@ -270,3 +205,13 @@ def _assumptions(deployment: Deployment) -> str:
   protocol. It has {assumptions.OBJECT_KB:.0f} KB and is kept for one month (`outputs.expireDays`).
 - Instances use their own NVMe disks (`storage.instanceStore`), so no EBS volume is paid.
 - `tools/cost/assumptions.py` has all numbers, each with its reason."""
+
+
+def _sources() -> str:
+    return f"""## Where the prices come from
+
+On {COMPARED}, the prices of `tools/cost/prices.py` were compared with these public texts, and no
+difference was found. AWS's own pages could not be read with their figures; most of these are copies of its
+price list that others made. Look at AWS's pages for your region before you rely on a figure.
+
+{markdown_table(["price", "compared with", "as of"], comparison_rows())}"""

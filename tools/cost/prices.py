@@ -1,7 +1,6 @@
 """AWS's list prices in US dollars, the only place that has any; docs/cost.md shows them.
 
-They were written down without access to AWS's pricing pages, which each comment names: compare them with
-those of your region before you rely on a figure. Spot prices change, so they are assumed (`SPOT_SHARE`).
+`tools.cost.sources` says what each was compared with. Spot prices change, so they are assumed (`SPOT_SHARE`).
 """
 
 from dataclasses import dataclass
@@ -84,6 +83,7 @@ class Purchase:
 
 ON_DEMAND: Final = Purchase("on-demand", 1.0)
 SPOT: Final = Purchase("spot (assumed)", SPOT_SHARE)
+PURCHASES: Final = (ON_DEMAND, SPOT)
 
 
 def gpu_dollars_per_hour(instance_type: str, purchase: Purchase = ON_DEMAND) -> float:

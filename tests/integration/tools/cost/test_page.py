@@ -18,7 +18,8 @@ from tools.cost.__main__ import CONFIG, PAGE
 from tools.cost.at_rest import charges_at_rest, total
 from tools.cost.boot import STEPS, TARGET_SECONDS, expected_seconds
 from tools.cost.images import MILLION, charges_without_gpu, count_runtime_metrics, gpu_dollars
-from tools.cost.page import SMALL_INSTANCE_TYPE, cost_page, money
+from tools.cost.markdown import money
+from tools.cost.page import SMALL_INSTANCE_TYPE, cost_page
 from tools.cost.synthesis import Deployment, synthesize
 
 pytestmark = pytest.mark.xdist_group("cost")

@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[3]
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/comparison.md"])
+@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md", "docs/comparison.md"])
 def test_costs_are_those_of_the_cost_page(name: str) -> None:
     page = (ROOT / "docs" / "cost.md").read_text(encoding="utf-8")
     rest = [
@@ -16,5 +16,5 @@ def test_costs_are_those_of_the_cost_page(name: str) -> None:
     ]
     images = re.findall(r"^\| a million images on g6.xlarge, .*?\$(\d+)", page, re.MULTILINE)
     text = (ROOT / name).read_text(encoding="utf-8")
-    assert f"${min(rest)} to ${max(rest)}" in text
-    assert all(f"${dollars}" in text for dollars in images), images
+    assert re.search(rf"\b{min(rest)} (to|到) \$?{max(rest)}\b", text)
+    assert all(re.search(rf"\b{dollars}\b", text) for dollars in images), images

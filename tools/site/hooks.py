@@ -28,8 +28,12 @@ OTHER_SOURCES: Final = {
     "CONTRIBUTING.md": "contributing.md",
     "client/README.md": "client.md",
     "examples/README.md": "examples.md",
+    "container/sdwebui/README.md": "images-of-sdwebui.md",
+    "container/comfyui/README.md": "image-of-comfyui.md",
+    "config.yaml": "reference/config.md",
+    "local/config.yaml": "reference/local-config.md",
 }
-"""Documents outside `docs/`, and the page that each becomes."""
+"""Documents and settings outside `docs/`, and the page that each becomes."""
 
 REFERENCES: Final = {
     "reference/metrics.md": metrics,
@@ -46,10 +50,15 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the generated pages."""
     for source, page in OTHER_SOURCES.items():
         if (ROOT / source).is_file():
-            files.append(File.generated(config, page, content=(ROOT / source).read_text(encoding="utf-8")))
+            files.append(File.generated(config, page, content=_page_content(source)))
     for path, content in REFERENCES.items():
         files.append(File.generated(config, path, content=content()))
     return files
+
+
+def _page_content(source: str) -> str:
+    text = (ROOT / source).read_text(encoding="utf-8")
+    return text if source.endswith(".md") else f"# `{source}`\n\n```yaml\n{text}```\n"
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:

@@ -40,7 +40,7 @@ local: setup ## run the pipeline on this machine until Ctrl-C (ENGINE_URL=http:/
 test: setup ## run all tests except those marked long (under ten minutes on two cores)
 	@python -m pytest -n 4 --dist loadgroup -m "not long"
 
-test-all: test soak ## run all tests: those of make test, then 500 tasks under injected faults (about 40 minutes; CI runs this)
+test-all: test soak ## run all tests: those of make test and of make soak (CI runs this; CONTRIBUTING.md has the times)
 
 soak: setup ## run only the long tests, such as those with injected faults (FAULTS_TASKS=n tasks; FAULTS_SEED=n repeats a run)
 	@FAULTS_TASKS=$${FAULTS_TASKS:-500} python -m pytest -m "long or soak" -s

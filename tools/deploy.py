@@ -12,6 +12,7 @@ import boto3
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
+from domain.api_routes import CONSOLE
 from infra.compute.stack import START_AT_ZERO
 from infra.runtime_types.image import Image
 from infra.settings.reading import InvalidConfigError, load
@@ -46,6 +47,7 @@ class Deployment:
         self.start_minimum_tasks(new_runtimes)
         if send_task:
             self.send_first_task()
+        self.say_how_to_use()
 
     def deploy_core(self) -> None:
         """Deploy the core stack."""
@@ -124,6 +126,17 @@ class Deployment:
         )
         link = first.run(runtime, events=events, seconds=self.seconds)
         self.say(f"  {link}")
+
+    def say_how_to_use(self) -> None:
+        """Print what a shell needs to call the API, the console's address, and the client's first command."""
+        api = self.api_url(dict(self.account.outputs)).rstrip("/")
+        for line in (
+            f"API={api}",
+            f"KEY=$({self.account.outputs['GetAPIKeyCommand']})",
+            f"console: {api}{CONSOLE.path} (asks for the key)",
+            f"client: .venv/bin/sd-on-ecs login {self.account.settings.stack_name}",
+        ):
+            self.say(f"  {line}")
 
     def _api_key(self) -> str:
         """Return an enabled key of the API; enable the stack's own key only if all are disabled."""

@@ -15,7 +15,7 @@ def client(service: str, connection: Connection) -> Any:
     try:
         import boto3  # noqa: PLC0415 -- optional
     except ImportError:
-        raise InputError("this needs boto3: pip install 'sd-on-ecs[aws]'") from None
+        raise InputError("this needs boto3: pip install './client[aws]' in a checkout") from None
     with aws_errors():
         if connection.aws_endpoint_url is not None:
             # An emulator accepts any credentials, and must not get those of the user.

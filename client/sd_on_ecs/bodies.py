@@ -77,6 +77,12 @@ def workflow(
     return _body("pipeline", own, options)
 
 
+def names_checkpoint(content: Any) -> bool:
+    """Return whether the content of a task for SD Web UI says with which checkpoint it is to run."""
+    scripts = content.get("alwayson_scripts") if isinstance(content, dict) else None
+    return isinstance(scripts, dict) and bool(scripts.get("sd_model_checkpoint"))
+
+
 def new_id() -> str:
     """Return an id for a task that no other has; ids of later tasks sort after it."""
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"

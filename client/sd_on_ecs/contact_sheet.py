@@ -33,7 +33,7 @@ def require_pillow() -> None:
         import PIL  # noqa: F401, PLC0415 -- optional
     except ImportError:
         raise InputError(
-            "a contact sheet needs Pillow: pip install 'sd-on-ecs[images]', or use --no-sheet"
+            "a contact sheet needs Pillow: pip install './client[images]' in a checkout, or use --no-sheet"
         ) from None
 
 

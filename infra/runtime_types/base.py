@@ -110,8 +110,11 @@ class Runtime(Section):
         """Return the runtime as the domain describes it, for the API's environment."""
         return DomainRuntime(name=self.name, type=self.type, queue_url=queue_url)
 
-    def required_models(self) -> tuple[str, ...]:
-        """Return the keys in the model bucket without which the runtime's tasks cannot start."""
+    def required_models(self) -> tuple[tuple[str, ...], ...]:
+        """Return the models without which the runtime's tasks cannot start.
+
+        Each is given as the keys in the model bucket of which one must exist; the first is the usual one.
+        """
         return ()
 
     def sample_task(self) -> tuple[str, dict[str, Any]] | None:

@@ -14,7 +14,7 @@ from infra.runtime_types.engine import SHARED_FOLDER, Engine, SettingsFile, http
 from infra.runtime_types.image import validate_image_name
 from infra.section import SecretName, Section
 from runtimes.comfyui.catalogue import CATALOGUE_NAME, CATALOGUES, DEFAULT_CATALOGUE, load
-from runtimes.comfyui.needs import ALIASES, CHECKPOINTS, MODEL_FOLDERS
+from runtimes.comfyui.needs import ALIASES, CHECKPOINTS, KINDS, MODEL_FOLDERS
 from runtimes.comfyui.options import MOST_NODES
 from runtimes.comfyui.policy import NEVER_ALLOWED, bad_model_name
 
@@ -152,9 +152,11 @@ class ComfyUi(Runtime):
             options={name: value for name, value in options.items() if value},
         )
 
-    def required_models(self) -> tuple[str, ...]:
+    def required_models(self) -> tuple[tuple[str, ...], ...]:
         """Return the checkpoint of a static runtime."""
-        return () if self.dynamic_model else (f"{CHECKPOINTS}/{self.model_filename}",)
+        if self.dynamic_model:
+            return ()
+        return (tuple(f"{folder}/{self.model_filename}" for folder in KINDS[CHECKPOINTS]),)
 
     def sample_task(self) -> tuple[str, dict[str, Any]] | None:
         """Return a small image from the checkpoint of a static runtime; a dynamic one has none of its own."""

@@ -104,10 +104,10 @@ class SdWebUi(Runtime):
             settings=_kinds(self.allowed_settings),
         )
 
-    def required_models(self) -> tuple[str, ...]:
+    def required_models(self) -> tuple[tuple[str, ...], ...]:
         """Return the checkpoints of a static runtime."""
         names = () if self.dynamic_model else (self.model_filename, self.refiner_filename)
-        return tuple(f"{CHECKPOINT_FOLDER}/{name}" for name in names if name)
+        return tuple((f"{CHECKPOINT_FOLDER}/{name}",) for name in names if name)
 
     def sample_task(self) -> tuple[str, dict[str, Any]] | None:
         """Return a small image from the checkpoint of a static runtime; a dynamic one has none of its own."""

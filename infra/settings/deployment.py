@@ -166,10 +166,7 @@ class Webhooks(Section):
 
 
 class Alarms(Section):
-    """Thresholds of alarms, and who is notified; without `email`, subscribe to the topic `AlarmTopicArn`.
-
-    With `enabled: false`, only the alarms that scale the services remain.
-    """
+    """Thresholds of alarms, and who is notified; without `email`, subscribe to the topic `AlarmTopicArn`."""
 
     enabled: bool = True
     email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")] | None = None

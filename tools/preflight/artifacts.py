@@ -18,7 +18,7 @@ _ABSENT_CODES: Final = {"404", "NoSuchKey", "NoSuchBucket", "NotFound"}
 
 def bootstrap(account: Account) -> Iterator[Finding]:
     """Check that `cdk bootstrap` was run in the account and region."""
-    command = f"cdk bootstrap aws://{account.account}/{account.region}"
+    command = f"npx cdk bootstrap aws://{account.account}/{account.region}"
     try:
         response = account.client("ssm").get_parameter(Name=_BOOTSTRAP)
     except ClientError as error:
@@ -56,23 +56,29 @@ def docker(_account: Account) -> Iterator[Finding]:
 
 def models(account: Account) -> Iterator[Finding]:
     """Check that the models without which tasks cannot start are in the model bucket."""
-    needed = [key for runtime in account.settings.models_runtime for key in runtime.required_models()]
+    needed = [keys for runtime in account.settings.models_runtime for keys in runtime.required_models()]
     arn = account.settings.model_bucket_arn
     bucket = arn.rsplit(":", 1)[-1] if arn else account.outputs.get("ModelBucket")
     if needed and bucket is None:
-        yield warning("models", f"once the core stack has created the bucket, upload {', '.join(needed)}")
+        yield warning(
+            "models",
+            f"once the core stack has created the bucket, upload {', '.join(keys[0] for keys in needed)}",
+        )
         return
-    for key in dict.fromkeys(needed):
-        yield _check_model(account, str(bucket), key)
+    for keys in dict.fromkeys(needed):
+        yield _check_model(account, str(bucket), keys)
 
 
-def _check_model(account: Account, bucket: str, key: str) -> Finding:
-    subject = f"model {key}"
-    try:
-        size = account.client("s3").head_object(Bucket=bucket, Key=key)["ContentLength"]
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in _ABSENT_CODES:
-            raise
-        name = key.rsplit("/", 1)[-1]
-        return failed(subject, f"not in {bucket}: run `aws s3 cp {name} s3://{bucket}/{key}`")
-    return ok(subject, f"{size / 10**9:.1f} GB in {bucket}")
+def _check_model(account: Account, bucket: str, keys: tuple[str, ...]) -> Finding:
+    """Check that a model is in the bucket under one of the keys at which workers look for it."""
+    for key in keys:
+        try:
+            size = account.client("s3").head_object(Bucket=bucket, Key=key)["ContentLength"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _ABSENT_CODES:
+                raise
+        else:
+            return ok(f"model {key}", f"{size / 10**9:.1f} GB in {bucket}")
+    key = keys[0]
+    name = key.rsplit("/", 1)[-1]
+    return failed(f"model {key}", f"not in {bucket}: run `aws s3 cp {name} s3://{bucket}/{key}`")

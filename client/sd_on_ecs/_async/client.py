@@ -25,7 +25,7 @@ from sd_on_ecs.api_types import (
     Task,
     Upload,
 )
-from sd_on_ecs.bodies import new_id
+from sd_on_ecs.bodies import names_checkpoint, new_id
 from sd_on_ecs.connection import find_connection, normalize_endpoint
 from sd_on_ecs.errors import Conflict, InputError, TaskFailed, WaitTimeout, storage_error
 from sd_on_ecs.inputs import Local, copied, find_local, read_local
@@ -266,17 +266,20 @@ class AsyncClient:
     async def _complete(self, body: dict[str, Any]) -> None:
         """Add an id and a runtime to the metadata of a body, if they are missing."""
         task = body.get("task")
-        metadata = task.get("metadata") if isinstance(task, dict) else None
-        if isinstance(metadata, dict):
-            metadata.setdefault("id", new_id())
-            if metadata.get("runtime") is None:
-                metadata["runtime"] = await self._runtime_for(metadata.get("tasktype"))
+        if not isinstance(task, dict) or not isinstance(metadata := task.get("metadata"), dict):
+            return
+        metadata.setdefault("id", new_id())
+        if metadata.get("runtime") is None:
+            metadata["runtime"] = await self._runtime_for(metadata.get("tasktype"), task.get("content"))
 
-    async def _runtime_for(self, tasktype: Any) -> str:
-        runtimes = self._runtimes or await self.runtimes()
+    async def _runtime_for(self, tasktype: Any, content: Any) -> str:
+        """Return the only runtime that fits; of several with SD Web UI, the only one for the checkpoint."""
         wanted = "comfyui" if tasktype == "pipeline" else "sdwebui"
-        names = [runtime["name"] for runtime in runtimes if runtime["type"] == wanted]
-        if len(names) != 1:
-            found = ", ".join(names) or f"none of type {wanted}"
-            raise InputError(f"name the runtime of the task; the deployment has {found}")
-        return names[0]
+        found = [one for one in self._runtimes or await self.runtimes() if one["type"] == wanted]
+        fitting = found
+        if wanted == "sdwebui" and len(found) > 1:
+            fitting = [one for one in found if one.get("dynamic_model") is names_checkpoint(content)]
+        if len(fitting) != 1:
+            names = ", ".join(one["name"] for one in found) or f"none of type {wanted}"
+            raise InputError(f"name the runtime of the task; the deployment has {names}")
+        return fitting[0]["name"]

@@ -48,7 +48,7 @@ def user(command: Command, pipeline: Pipeline) -> Command:
     (command.folder / "style.safetensors").write_bytes(b"weights")
     (command.folder / "client").symlink_to(ROOT / "client")
     emulated = pipeline.aws.environment(command.environment)
-    own = {"PATH": f"{programs}:{command.environment['PATH']}", "SD_ON_ECS_RUNTIME": "sdruntime"}
+    own = {"PATH": f"{programs}:{command.environment['PATH']}"}
     return Command(command.folder, {**command.environment, **emulated, **own})
 
 

@@ -150,7 +150,9 @@ def test_the_sample_task_is_accepted_by_the_rules() -> None:
     checked = Rules().validate(*sample, comfyui_runtime.as_domain(), DEFAULT_LIMITS)
     assert not checked.faults
     assert not checked.warnings
-    assert comfyui_runtime.required_models() == ("checkpoints/cats.safetensors",)
+    assert comfyui_runtime.required_models() == (
+        ("checkpoints/cats.safetensors", "Stable-diffusion/cats.safetensors"),
+    )
     assert runtime(GUIDANCE_SETTINGS).sample_task() is None
     assert runtime(GUIDANCE_SETTINGS).required_models() == ()
 

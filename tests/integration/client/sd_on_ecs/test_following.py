@@ -1,7 +1,7 @@
 """How the client waits for tasks: with few requests, and without missing a change."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import pytest
@@ -93,8 +93,11 @@ def test_many_tasks_are_listed_and_only_those_that_have_ended_are_read(flaky: St
     assert [path.partition("?")[0] for path in paths(server)] == ["", "", "/b", "", "/c", "", "/a"]
 
 
-def runtimes(*types: str) -> Answer:
-    found = [{"name": f"{one}-{index}", "type": one} for index, one in enumerate(types)]
+def runtimes(*types: str, dynamic: Collection[int] = ()) -> Answer:
+    found = [
+        {"name": f"{one}-{index}", "type": one, "dynamic_model": index in dynamic}
+        for index, one in enumerate(types)
+    ]
     return 200, {}, json.dumps({"runtimes": found}).encode()
 
 
@@ -111,7 +114,20 @@ def test_a_task_without_a_runtime_goes_to_the_only_one_of_its_type(
     assert "runtime" not in body["task"]["metadata"]
 
 
-@pytest.mark.parametrize("types", [("sdwebui", "sdwebui"), ("comfyui",)])
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [({}, "sdwebui-0"), ({"alwayson_scripts": {"sd_model_checkpoint": "m.safetensors"}}, "sdwebui-1")],
+)
+def test_a_checkpoint_decides_between_a_runtime_that_has_one_and_one_that_loads_any(
+    flaky: Start, fields: dict[str, Any], expected: str
+) -> None:
+    server = flaky(answers=[runtimes("sdwebui", "sdwebui", dynamic=[1]), (200, {}, b"{}")])
+    with client(server) as own:
+        own.submit(text_to_image("a cat", **fields))
+    assert json.loads(server.requests[1][3])["task"]["metadata"]["runtime"] == expected
+
+
+@pytest.mark.parametrize("types", [("sdwebui", "sdwebui"), ("comfyui",), ("comfyui", "comfyui")])
 def test_a_task_without_a_runtime_is_refused_if_it_is_not_clear_which_one(
     flaky: Start, types: tuple[str, ...]
 ) -> None:

@@ -27,9 +27,9 @@ def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
 @pytest.mark.parametrize(
     ("arguments", "missing"),
     [
-        (("login", "stack"), "pip install 'sd-on-ecs[aws]'"),
-        (("models", "list", "--bucket", "b"), "pip install 'sd-on-ecs[aws]'"),
-        (("txt2img", "a cat", "--runtime", "sd", "--vary", "seed=1..2"), "pip install 'sd-on-ecs[images]'"),
+        (("login", "stack"), "pip install './client[aws]'"),
+        (("models", "list", "--bucket", "b"), "pip install './client[aws]'"),
+        (("txt2img", "a cat", "--runtime", "sd", "--vary", "seed=1..2"), "pip install './client[images]'"),
     ],
 )
 def test_a_command_that_needs_an_optional_package_names_it(arguments: tuple[str, ...], missing: str) -> None:

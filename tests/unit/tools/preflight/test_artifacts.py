@@ -36,7 +36,7 @@ def test_a_missing_bootstrap_is_named_with_the_command(stubbed: StubbedClients) 
     (finding,) = bootstrap(stubbed.account(RUNTIME))
     assert (finding.verdict, finding.text) == (
         Verdict.FAILED,
-        "missing: run `cdk bootstrap aws://111122223333/us-east-1`",
+        "missing: run `npx cdk bootstrap aws://111122223333/us-east-1`",
     )
 
 

@@ -16,9 +16,9 @@ class Step:
     """A step and how long it takes, at least and at most."""
 
     name: str
-    before: Range
+    public_image: Range
     """Seconds with an image of 8 GB from a public registry."""
-    now: Range
+    own_image: Range
     """Seconds with an image of 4 GB from ECR in the account."""
     source: str
 
@@ -38,15 +38,15 @@ STEPS: Final = (
     ),
     Step(
         "models from S3 to the instance's disk",
-        (29, 41),
         (0, 0),
-        "4.3 GB at 104 to 147 MB/s, measured by others; now beside the pull of the image, which takes longer",
+        (0, 0),
+        "4.3 GB in 29 to 41 s, measured by others, beside the pull of the image, which takes longer",
     ),
     Step(
         "the image of the inference server is pulled and unpacked",
         (180, 600),
         (60, 130),
-        "8 GB from a public registry at 12 (measured by others) to 45 MB/s (assumed); now 4 GB from ECR in "
+        "8 GB from a public registry at 12 (measured by others) to 45 MB/s (assumed), or 4 GB from ECR in "
         "the same region at 31 (measured by others onto EBS, 42 at best) to 67 MB/s (assumed, onto NVMe)",
     ),
     Step(
@@ -57,17 +57,17 @@ STEPS: Final = (
     ),
     Step(
         "warm-up job: CUDA's kernels, memory, the first pass of each layer",
-        (0, 0),
         (3, 8),
-        "estimated; before, the first caller's job took this time",
+        (3, 8),
+        "estimated",
     ),
-    Step("the first image", (5, 13), (2, 5), "a job of 1.5 s, its images stored, the callback"),
+    Step("the first image", (2, 5), (2, 5), "a job of 1.5 s, its images stored, the callback"),
 )
 
 
 def expected_seconds(steps: tuple[Step, ...] = STEPS) -> float:
-    """Return how long the start takes now: the sum of the middles of all steps."""
-    return sum(sum(step.now) / 2 for step in steps)
+    """Return how long the start takes with an image in ECR: the sum of the middles of all steps."""
+    return sum(sum(step.own_image) / 2 for step in steps)
 
 
 def paid_seconds(*, cooldown: float, idle_instance: float) -> float:

@@ -38,20 +38,24 @@ here, {assumptions.STOP_SECONDS + idle:.0f} s are counted."""
 
 def boot_steps() -> str:
     """Write how long it takes from zero GPUs to the first image."""
-    rows = [[each.name, _seconds(each.before), _seconds(each.now), each.source] for each in boot.STEPS]
-    before, now = (
+    rows = [
+        [each.name, _seconds(each.public_image), _seconds(each.own_image), each.source] for each in boot.STEPS
+    ]
+    public, own = (
         _seconds((sum(low for low, _ in column), sum(high for _, high in column)))
-        for column in zip(*((each.before, each.now) for each in boot.STEPS), strict=True)
+        for column in zip(*((each.public_image, each.own_image) for each in boot.STEPS), strict=True)
     )
     comment = f"in the middle {boot.expected_seconds():.0f} s; the aim is {boot.TARGET_SECONDS} s"
-    sums = ["**sum**", f"**{before}**", f"**{now}**", comment]
+    sums = ["**sum**", f"**{public}**", f"**{own}**", comment]
+    header = ["step", "8 GB, public registry", f"{assumptions.ENGINE_IMAGE_GB:.0f} GB in ECR", "assumption"]
     return f"""## From zero to the first image
 
-In seconds. Before: an image of 8 GB that is pulled from a public registry at each start. Now: one of
-{assumptions.ENGINE_IMAGE_GB:.0f} GB in the account's own registry: one of this repository's Dockerfiles, or
-one of ECR's public registry from its second start on.
+In seconds, for two images: one of 8 GB that is pulled from a public registry at each start, and one of
+{assumptions.ENGINE_IMAGE_GB:.0f} GB in ECR in the same region, such as those of this repository's
+Dockerfiles. An image of ECR's public registry is in the account's own
+from its second start on.
 
-{markdown_table(["step", "before", "now", "assumption"], [*rows, sums])}
+{markdown_table(header, [*rows, sums])}
 
 No step was measured here. Others [measured]({AGENT_FLEET_NOTES})
 the same path in September 2026: g6.xlarge on ECS Managed Instances in Tokyo, an inference server in C++ whose

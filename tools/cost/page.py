@@ -49,9 +49,10 @@ def _introduction(config: str) -> str:
 
 `make cost` writes this page from AWS's list prices ({prices.DATE}, {prices.REGION}, `tools/cost/prices.py`,
 [compared with public copies](#where-the-prices-come-from)),
-from `{config}` and from the resources of its templates. `python -m tools.cost MY.yaml` prints it for
-other settings. Other regions have other prices. **Nothing here was read from a bill**, and this project has
-not yet run on a GPU or in an account: what is measured below was measured by others."""
+from `{config}` and from the resources of its templates. `.venv/bin/python -m tools.cost MY.yaml`
+prints it for other settings. Other regions have other prices. **Nothing here was read from
+a bill**, and this project has not yet run on a GPU or in an account: what
+is measured below was measured by others."""
 
 
 def _summary(settings: Settings, gateway: Deployment, instance: Deployment) -> str:
@@ -154,8 +155,9 @@ def _images(settings: Settings, deployment: Deployment) -> str:
     return f"""## Images
 
 {assumptions.IMAGE_SECONDS} s of a GPU that is always busy: {gpu_hours(MILLION):,.0f} hours for a million
-images. If it is busy half of the time, the GPU costs twice as much; `python -m bench.scaling` shows how much
-of it is used in a burst and on a working day. A runtime with `instanceTypes: [g6.xlarge, g5.xlarge]` and
+images. If it is busy half of the time, the GPU costs twice as much;
+`.venv/bin/python -m bench.scaling` shows how much of it is used in a burst and on a working day.
+A runtime with `instanceTypes: [g6.xlarge, g5.xlarge]` and
 `taskSize: {{vcpus: 3, memoryGib: 12}}` is the cheapest, and enough for SD 1.5 and SDXL.
 
 {assumptions.IMAGE_SECONDS} s are what AWS's Guidance computes with, not a measurement of this project. Larger

@@ -21,8 +21,8 @@ def whole(settings: Any) -> dict[str, Any]:
     if isinstance(settings, list):
         return {"modelsRuntime": settings}
     if settings.keys() <= KEYS:
-        return {"modelsRuntime": [RUNTIME]} | settings
-    return {"modelsRuntime": [RUNTIME | settings]}
+        return {"modelsRuntime": [RUNTIME], **settings}
+    return {"modelsRuntime": [{**RUNTIME, **settings}]}
 
 
 @pytest.mark.parametrize("block", blocks("yaml"), ids=lambda block: block.name)

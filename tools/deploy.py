@@ -111,7 +111,7 @@ class Deployment:
 
     def send_first_task(self) -> None:
         """Send one image task through the API and fetch its image by its link."""
-        self.say(f"[5/{STEPS}] one task, which starts a GPU (2 to 14 minutes)")
+        self.say(f"[5/{STEPS}] one task, which starts a GPU (2 to 13 minutes)")
         runtimes = self.account.settings.models_runtime
         runtime = next((runtime for runtime in runtimes if runtime.sample_task() is not None), None)
         if runtime is None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
+from functions.api.waiting import MAX_SECONDS
 from tools.preflight.finding import Account, Finding, failed, ok, warning
 from tools.preflight.instances import Demand, usable_types, vcpu_demand
 
@@ -70,11 +71,12 @@ def _compare_quota(account: Account, code: str, demand: Demand) -> Finding:
 
 
 def concurrency(account: Account) -> Iterator[Finding]:
-    """Compare Lambda's quota with the reservation in the settings and with that of a new account."""
+    """Compare Lambda's quota with the settings' reservation and waits, and with that of a new account."""
     subject = "Lambda's concurrent executions"
     limit = account.client("lambda").get_account_settings()["AccountLimit"]
     total, unreserved = limit["ConcurrentExecutions"], limit["UnreservedConcurrentExecutions"]
     reserved = account.settings.apigw.reserved_concurrency or 0
+    waiting = account.settings.apigw.waits.rate_limit * MAX_SECONDS
     request = (
         "aws service-quotas request-service-quota-increase --service-code lambda "
         f"--quota-code {_LAMBDA_CONCURRENCY} --desired-value 1000"
@@ -88,6 +90,14 @@ def concurrency(account: Account) -> Iterator[Finding]:
     elif total <= _NEW_ACCOUNT_CONCURRENCY:
         text = (
             f"{total}, as in a new account: more requests at once are answered with errors. Run `{request}`"
+        )
+        if waiting > total / 2:
+            text += f", and set APIGW.waits.rateLimit to {total / 2 / MAX_SECONDS:g} until then"
+        yield warning(subject, text)
+    elif waiting > total / 2:
+        text = (
+            f"{total}, of which requests that wait for a task may occupy {waiting:g}: "
+            f"reduce APIGW.waits.rateLimit, or run `{request}`"
         )
         yield warning(subject, text)
     else:

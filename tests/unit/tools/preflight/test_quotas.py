@@ -132,20 +132,24 @@ def test_an_ecs_task_takes_its_share_of_an_instance(
 
 
 @pytest.mark.parametrize(
-    ("total", "reserved", "verdict", "says"),
+    ("total", "gateway", "verdict", "says"),
     [
-        (10, None, Verdict.WARNING, "--quota-code L-B99A9384 --desired-value 1000"),
-        (1000, None, Verdict.OK, "1000"),
-        (1000, 900, Verdict.OK, "1000"),
-        (1000, 901, Verdict.FAILED, "remove the key, or run"),
-        (10, 1, Verdict.FAILED, "remove the key, or run"),
+        (10, "", Verdict.WARNING, "--quota-code L-B99A9384 --desired-value 1000"),
+        (10, "", Verdict.WARNING, "set APIGW.waits.rateLimit to 0.2 until then"),
+        (10, "waits: {rateLimit: 0.2}", Verdict.WARNING, "--desired-value 1000`"),
+        (99, "", Verdict.WARNING, "may occupy 50: reduce APIGW.waits.rateLimit"),
+        (1000, "", Verdict.OK, "1000"),
+        (1000, "waits: {rateLimit: 21}", Verdict.WARNING, "may occupy 525: reduce APIGW.waits.rateLimit"),
+        (1000, "reservedConcurrency: 900", Verdict.OK, "1000"),
+        (1000, "reservedConcurrency: 901", Verdict.FAILED, "remove the key, or run"),
+        (10, "reservedConcurrency: 1", Verdict.FAILED, "remove the key, or run"),
     ],
 )
-def test_lambda_must_allow_the_reservation_and_should_allow_more_than_ten(
-    stubbed: StubbedClients, total: int, reserved: int | None, verdict: Verdict, says: str
+def test_lambda_must_allow_the_reservation_and_should_allow_the_waits_and_more_than_ten(
+    stubbed: StubbedClients, total: int, gateway: str, verdict: Verdict, says: str
 ) -> None:
     limits = {"ConcurrentExecutions": total, "UnreservedConcurrentExecutions": total}
     stubbed.add_response("lambda", "get_account_settings", {"AccountLimit": limits}, {})
-    settings = f"{ONE}\nAPIGW: {{reservedConcurrency: {reserved}}}" if reserved else ONE
+    settings = f"{ONE}\nAPIGW: {{{gateway}}}"
     (finding,) = concurrency(stubbed.account(settings))
     assert (finding.verdict, says in finding.text) == (verdict, True)

@@ -13,6 +13,27 @@ IMAGE_TYPES: Final = {
 }
 """Supported image types: content type and file extension."""
 
+VIDEO_TYPES: Final = {
+    "video/mp4": ".mp4",
+    "video/quicktime": ".mov",
+    "video/webm": ".webm",
+    "video/x-matroska": ".mkv",
+}
+AUDIO_TYPES: Final = {
+    "audio/flac": ".flac",
+    "audio/mpeg": ".mp3",
+    "audio/ogg": ".ogg",
+    "audio/wav": ".wav",
+    "audio/mp4": ".m4a",
+}
+OTHER_NAMES_OF_TYPES: Final = {
+    "video/matroska": ".mkv",
+    "audio/x-flac": ".flac",
+    "audio/x-wav": ".wav",
+    "audio/x-m4a": ".m4a",
+}
+"""What browsers and operating systems also call these types of videos and sounds."""
+
 IMAGE_NAMES: Final = "PNG, JPEG, WebP, AVIF, GIF or BMP"
 VIDEO_NAMES: Final = "MP4, MOV, WebM or Matroska"
 AUDIO_NAMES: Final = "FLAC, MP3, Ogg (Opus or Vorbis), WAV or M4A"
@@ -25,6 +46,9 @@ UNSUPPORTED_TYPE_HINTS: Final = {
     "image/svg+xml": "SVG is a drawing; save it as PNG",
     "image/tiff": "TIFF is not read; save the picture as PNG",
     "image/x-ms-bmp": "the name of this type is image/bmp",
+    "video/x-msvideo": "AVI is not read; save the video as MP4",
+    "audio/mp3": "the name of this type is audio/mpeg",
+    "audio/aac": "AAC without a container is not read; save the sound as M4A",
 }
 """For content types that are not supported: what is wrong, and what to do."""
 

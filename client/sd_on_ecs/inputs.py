@@ -9,7 +9,23 @@ from sd_on_ecs.api_types import Task
 from sd_on_ecs.errors import InputError
 
 MAX_UPLOAD_BYTES: Final = 32 * 1024 * 1024
-"""What a deployment accepts as one input."""
+"""What a deployment accepts as one image."""
+
+MEDIA_TYPES: Final = {
+    ".mp4": "video/mp4",
+    ".m4v": "video/mp4",
+    ".mov": "video/quicktime",
+    ".webm": "video/webm",
+    ".mkv": "video/x-matroska",
+    ".flac": "audio/flac",
+    ".mp3": "audio/mpeg",
+    ".ogg": "audio/ogg",
+    ".oga": "audio/ogg",
+    ".opus": "audio/ogg",
+    ".wav": "audio/wav",
+    ".m4a": "audio/mp4",
+}
+"""Content types by the endings of names; a deployment has a limit of its own for videos and sounds."""
 
 Local = bytes | Path
 """A value in a body that has to be uploaded."""
@@ -34,6 +50,11 @@ def copied(body: Any) -> Any:
     return body
 
 
+def media_type(source: Local) -> str | None:
+    """Return the content type of a video or sound; None for anything else, which a deployment recognizes."""
+    return MEDIA_TYPES.get(source.suffix.lower()) if isinstance(source, Path) else None
+
+
 def read_local(source: Local) -> tuple[str, bytes]:
     """Return the name and the bytes of a local input; raise `InputError` if it cannot be one."""
     if isinstance(source, bytes):
@@ -43,8 +64,10 @@ def read_local(source: Local) -> tuple[str, bytes]:
             name, content = source.name, source.read_bytes()
         except OSError as error:
             raise InputError(f"{source} cannot be read: {error.strerror or error}") from None
-    if not 0 < len(content) <= MAX_UPLOAD_BYTES:
-        raise InputError(f"{name} has {len(content):,} bytes; an input has 1 to {MAX_UPLOAD_BYTES:,}")
+    if not content:
+        raise InputError(f"{name} is empty")
+    if media_type(source) is None and len(content) > MAX_UPLOAD_BYTES:
+        raise InputError(f"{name} has {len(content):,} bytes; an image has at most {MAX_UPLOAD_BYTES:,}")
     return name, content
 
 

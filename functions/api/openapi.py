@@ -43,7 +43,7 @@ def document(
         "info": {"title": "sd-on-ecs", "version": "v1alpha2", "description": _description(allowed)},
         "servers": [{"url": base_url}],
         "security": [{"apiKey": []}],
-        "paths": _paths(runtimes, types),
+        "paths": _paths(runtimes, allowed, types),
         "components": {
             "securitySchemes": {"apiKey": {"type": "apiKey", "in": "header", "name": "x-api-key"}},
             "schemas": components(runtimes, allowed, types)
@@ -86,7 +86,7 @@ def _description(allowed: Limits) -> str:
     )
 
 
-def _paths(runtimes: Runtimes, types: RuntimeTypes) -> dict[str, Any]:
+def _paths(runtimes: Runtimes, allowed: Limits, types: RuntimeTypes) -> dict[str, Any]:
     id_parameter = {"name": "id", "in": "path", "required": True, "schema": ID}
     return {
         "/v1alpha2": {"post": _submit("v1alpha2", "V1Alpha2")},
@@ -155,7 +155,7 @@ def _paths(runtimes: Runtimes, types: RuntimeTypes) -> dict[str, Any]:
         "/v1alpha2/uploads": {
             "post": operation(
                 "createUpload",
-                "Get a form for uploading an input image",
+                "Get a form for uploading an input file",
                 {200: ("The form's URL and fields, and the link to use in a task", "Upload")},
                 400,
                 413,
@@ -163,8 +163,9 @@ def _paths(runtimes: Runtimes, types: RuntimeTypes) -> dict[str, Any]:
                 body="UploadRequest",
                 body_required=False,
                 description=(
-                    f"The form is valid for {LINK_SECONDS} seconds and accepts one file of at most "
-                    f"{MAX_UPLOAD_BYTES} bytes: `curl -F NAME=VALUE … -F file=@cat.png URL`."
+                    f"The form is valid for {LINK_SECONDS} seconds and accepts one image of at most "
+                    f"{MAX_UPLOAD_BYTES} bytes or, if `content_type` names one, a video or sound of at most "
+                    f"{allowed.media_bytes}: `curl -F NAME=VALUE … -F file=@cat.png URL`."
                 ),
             ),
         },

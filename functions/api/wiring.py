@@ -70,6 +70,11 @@ def services(
         ),
         standing=QueueReader(listing=shared.listing, workers=workers, clock=clock),
         workers=workers,
-        links=Links(s3, upload_bucket=environment.upload_bucket, clock=clock),
+        links=Links(
+            s3,
+            upload_bucket=environment.upload_bucket,
+            media_bytes=environment.limits.media_bytes,
+            clock=clock,
+        ),
         depth=partial(depth, sqs),
     )

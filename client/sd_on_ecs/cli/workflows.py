@@ -47,7 +47,7 @@ def workflow(
         typer.Option(
             "--image",
             metavar="NODE[.INPUT]=IMAGE",
-            help="A file or a link for an input of a node, by default for `image`.",
+            help="A file (image, video, sound) or a link for an input of a node, by default for `image`.",
         ),
     ] = None,
     outputs: Annotated[

@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from local.fakes import media
 from local.fakes.comfyui import recipe
 from local.pipeline import Pipeline
 from tests.support import bodies
 from tests.support.client_command import PROGRAM, Command
+from tests.support.comfyui import node
 from tests.support.pipeline import EXAMPLES
 
 SMALL = ("--runtime", "sdruntime", "--steps", "2", "--width", "64", "--height", "64")
@@ -66,6 +68,17 @@ def test_workflow_sets_inputs_and_uploads_files(command: Command, tmp_path: Path
         drawn = str(recipe.read(image))
     assert "a mill" in drawn
     assert "'seed': 7" in drawn
+
+
+def test_workflow_uploads_a_video(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "clip.mp4").write_bytes(media.mp4(64, 64, 3))
+    graph = {
+        "1": node("LoadVideo", file="clip.mp4"),
+        "2": node("SaveVideo", video=["1", 0], filename_prefix="out", format="auto", codec="auto"),
+    }
+    (tmp_path / "flow.json").write_text(json.dumps(graph))
+    done = command("workflow", "flow.json", "--image", "1.file=clip.mp4")
+    assert (tmp_path / done.stdout.strip()).suffix == ".mp4"
 
 
 def test_submit_takes_a_request_from_a_pipe_and_uploads_what_a_pointer_names(

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from domain.api_routes import ROUTES, Route
+from domain.limits import DEFAULT_LIMITS
 from functions.api.links import MAX_UPLOAD_BYTES
 from functions.api.routes import create_app
 from tests.support.api_client import API_KEY, Client
@@ -144,7 +145,14 @@ def test_runtimes_are_listed_with_the_counts_of_their_queues(api: Client, deploy
 
 @pytest.mark.parametrize(
     ("body", "suffix"),
-    [(None, ""), ({}, ""), ({"content_type": "image/png"}, ".png"), ({"content_type": "image/jpeg"}, ".jpg")],
+    [
+        (None, ""),
+        ({}, ""),
+        ({"content_type": "image/png"}, ".png"),
+        ({"content_type": "image/jpeg"}, ".jpg"),
+        ({"content_type": "video/mp4"}, ".mp4"),
+        ({"content_type": "audio/x-wav"}, ".wav"),
+    ],
 )
 def test_an_uploaded_file_is_at_the_announced_link(
     api: Client, deployment: Deployment, body: Any, suffix: str
@@ -161,13 +169,29 @@ def test_an_uploaded_file_is_at_the_announced_link(
         assert stored_object["ContentType"] == body["content_type"]
 
 
-@pytest.mark.parametrize("size", [0, MAX_UPLOAD_BYTES + 1])
-def test_s3_refuses_an_upload_that_no_task_could_use(api: Client, deployment: Deployment, size: int) -> None:
-    offered = api("POST", "/v1alpha2/uploads", {"content_type": "image/png"}).body
+@pytest.mark.parametrize(
+    ("content_type", "size"),
+    [
+        ("image/png", 0),
+        ("image/png", MAX_UPLOAD_BYTES + 1),
+        (None, MAX_UPLOAD_BYTES + 1),
+        ("video/mp4", 0),
+        ("video/mp4", DEFAULT_LIMITS.media_bytes + 1),
+    ],
+)
+def test_s3_refuses_an_upload_that_no_task_could_use(
+    api: Client, deployment: Deployment, content_type: str | None, size: int
+) -> None:
+    offered = api("POST", "/v1alpha2/uploads", {"content_type": content_type}).body
     assert _post(offered, b"x" * size).status_code == 400
     key = offered["s3"].removeprefix("s3://").partition("/")[2]
     listing = deployment.s3.list_objects_v2(Bucket=deployment.environment.upload_bucket, Prefix=key)
     assert listing["KeyCount"] == 0
+
+
+def test_a_video_may_be_larger_than_an_image(api: Client) -> None:
+    offered = api("POST", "/v1alpha2/uploads", {"content_type": "video/webm"}).body
+    assert _post(offered, b"x" * (MAX_UPLOAD_BYTES + 1)).is_success
 
 
 def test_s3_refuses_an_upload_that_differs_from_its_request(api: Client) -> None:
@@ -201,6 +225,8 @@ def test_a_bad_upload_request_names_its_errors(shared_api: Client) -> None:
         ("image/heic", "HEIC is not read; save the picture as JPEG"),
         ("IMAGE/HEIF; x=y", "save the picture as JPEG"),
         ("image/jpg", "image/jpeg"),
+        ("video/x-msvideo", "save the video as MP4"),
+        ("audio/mp3", "audio/mpeg"),
     ],
 )
 def test_an_upload_that_no_task_could_use_is_refused_by_name(

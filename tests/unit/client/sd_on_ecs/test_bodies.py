@@ -7,7 +7,7 @@ import pytest
 from functions.api import links
 from sd_on_ecs import image_to_image, text_to_image, upscale, workflow
 from sd_on_ecs.errors import InputError
-from sd_on_ecs.inputs import MAX_UPLOAD_BYTES, copied, find_local, read_local
+from sd_on_ecs.inputs import MAX_UPLOAD_BYTES, MEDIA_TYPES, copied, find_local, media_type, read_local
 
 
 def test_metadata_and_content_go_to_their_places() -> None:
@@ -55,10 +55,17 @@ def test_the_largest_input_is_that_of_the_api() -> None:
 def test_an_input_that_cannot_be_uploaded_is_refused_before_it_is_sent(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"cat\.png cannot be read: No such file"):
         read_local(tmp_path / "cat.png")
-    with pytest.raises(InputError, match="input has 0 bytes"):
+    with pytest.raises(InputError, match="input is empty"):
         read_local(b"")
     large = tmp_path / "large.png"
     with large.open("wb") as file:
         file.truncate(MAX_UPLOAD_BYTES + 1)
-    with pytest.raises(InputError, match="1 to 33,554,432"):
+    with pytest.raises(InputError, match="at most 33,554,432"):
         read_local(large)
+    assert read_local(large.rename(tmp_path / "long.mp4"))[0] == "long.mp4"
+
+
+def test_videos_and_sounds_are_uploaded_by_a_type_that_the_api_takes() -> None:
+    assert set(MEDIA_TYPES.values()) <= set(links.MEDIA_TYPES)
+    assert media_type(Path("A.MP4")) == "video/mp4"
+    assert media_type(Path("cat.png")) is media_type(b"") is None

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from container.consumer.inputs.images import FORMATS, Sniffed, sniff
+from runtimes.media import AUDIO_TYPES, IMAGE_TYPES, VIDEO_TYPES
 
 STILL = {"PNG": "png", "JPEG": "jpg", "WEBP": "webp", "GIF": "gif", "BMP": "bmp", "AVIF": "avif"}
 KINDS: list[tuple[str, dict[str, Any]]] = [
@@ -157,3 +158,7 @@ def test_a_damaged_header_raises_no_exception(which: bytes, at: int, new: bytes)
 def test_rubbish_after_a_magic_number_raises_no_exception(magic: bytes, rubbish: bytes) -> None:
     header = sniff(magic + rubbish)
     assert header is None or header.format in {format_ for format_, *_ in FORMATS}
+
+
+def test_the_types_that_can_be_uploaded_are_those_that_are_recognized() -> None:
+    assert {one for _, one, *_ in FORMATS} == set(IMAGE_TYPES | VIDEO_TYPES | AUDIO_TYPES)

@@ -19,6 +19,8 @@ DOCUMENTS = (
     "docs/zh/tutorial.md",
     "docs/api.md",
     "docs/zh/api.md",
+    "docs/comfyui.md",
+    "examples/README.md",
 )
 OF_AWS = re.compile(r"\b(aws|cdk|make|pip|sd-on-ecs|git|export)\b")
 
@@ -50,8 +52,11 @@ def test_the_requests_can_be_copied_into_a_terminal(pipeline: Pipeline) -> None:
         assert done.returncode == 0, (name, block, done.stderr)
         assert '"code":"internal_error"' not in done.stdout
         ran.append(name)
-    assert {"README.md", "docs/tutorial.md", "docs/api.md"} <= set(ran)
-    assert pipeline.wait_for_callback("tutorial-1")["status"] == "completed"
+    assert {"README.md", "docs/tutorial.md", "docs/api.md", "docs/comfyui.md", "examples/README.md"} <= set(
+        ran
+    )
+    for task in ("tutorial-1", "cat-17", "test-comfyui-t2i"):
+        assert pipeline.wait_for_callback(task)["status"] == "completed"
     assert pipeline.row("tutorial-2") is None, "the request with mistakes is refused"
 
 

@@ -34,6 +34,8 @@ OTHER_NAMES = {
     "仪表板": "控制面板 (dashboard, as CloudWatch calls it)",
     "吵闹": "嘈杂邻居 (noisy neighbor, as SQS calls it)",
     "图像(?<!参考图像)": "图片; only a reference image is 参考图像",
+    "节点类(?!型)": "节点类型",
+    "声音": "音频",
     "死亡|杀死": "崩溃, 终止 (of a process)",
 }
 

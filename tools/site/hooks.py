@@ -28,8 +28,10 @@ OTHER_SOURCES: Final = {
     "CONTRIBUTING.md": "contributing.md",
     "client/README.md": "client.md",
     "examples/README.md": "examples.md",
-    "container/sdwebui/README.md": "images-of-sdwebui.md",
-    "container/comfyui/README.md": "image-of-comfyui.md",
+    **{
+        f"container/{one.parent.name}/README.md": f"image-of-{one.parent.name}.md"
+        for one in sorted((ROOT / "container").glob("*/README.md"))
+    },
     "config.yaml": "reference/config.md",
     "local/config.yaml": "reference/local-config.md",
 }

@@ -28,6 +28,24 @@ class Deadline:
         return remaining if seconds is None else min(remaining, seconds)
 
 
+class _Budget:
+    """What all inputs of a task together may have of something; can be used from several threads."""
+
+    def __init__(self, most: int, owner: str, unit: str) -> None:
+        self._most = most
+        self._used = 0
+        self._excess = f"with it {owner} have more than {most:,} {unit}."
+        self._lock = threading.Lock()
+
+    def use(self, amount: int) -> None:
+        """Count an amount of one more input; raise InputError (about "it", the input) if it is too much."""
+        with self._lock:
+            self._used += amount
+            if self._used <= self._most:
+                return
+        raise InputError(ErrorCode.INPUT_TOO_LARGE, self._excess)
+
+
 class Allowance:
     """Limits what is downloaded for one task; can be used from several threads.
 
@@ -38,12 +56,9 @@ class Allowance:
     def __init__(
         self, *, max_bytes: int, seconds: float, max_pixels: int = 1 << 62, max_video_pixels: int = 1 << 62
     ) -> None:
-        self._max_bytes = max_bytes
-        self._max_pixels = max_pixels
-        self._bytes = 0
-        self._pixels = 0
-        self._max_video_pixels = max_video_pixels
-        self._video_pixels = 0
+        self._bytes = _Budget(max_bytes, "the inputs of the task", "bytes")
+        self._pixels = _Budget(max_pixels, "the inputs of the task", "pixels")
+        self._video_pixels = _Budget(max_video_pixels, "the frames of the task's videos", "pixels")
         self._total_deadline = Deadline(seconds)
         self._lock = threading.Lock()
         self._sockets: set[socket.socket] = set()
@@ -65,30 +80,15 @@ class Allowance:
 
     def count_bytes(self, count: int) -> None:
         """Count bytes that were read; raise InputError (about "it", the input) if they are too many."""
-        with self._lock:
-            self._bytes += count
-            if self._bytes <= self._max_bytes:
-                return
-        text = f"with it the inputs of the task have more than {self._max_bytes:,} bytes."
-        raise InputError(ErrorCode.INPUT_TOO_LARGE, text)
+        self._bytes.use(count)
 
     def count_pixels(self, pixels: int) -> None:
         """Count pixels that the engine decodes; raise InputError (about "it") if they are too many."""
-        with self._lock:
-            self._pixels += pixels
-            if self._pixels <= self._max_pixels:
-                return
-        text = f"with it the inputs of the task have more than {self._max_pixels:,} pixels."
-        raise InputError(ErrorCode.INPUT_TOO_LARGE, text)
+        self._pixels.use(pixels)
 
     def count_video_pixels(self, pixels: int) -> None:
         """Count pixels of all frames of a video; raise InputError (about "it") if they are too many."""
-        with self._lock:
-            self._video_pixels += pixels
-            if self._video_pixels <= self._max_video_pixels:
-                return
-        text = f"with it the frames of the task's videos have more than {self._max_video_pixels:,} pixels."
-        raise InputError(ErrorCode.INPUT_TOO_LARGE, text)
+        self._video_pixels.use(pixels)
 
     def register_connection(self, sock: socket.socket) -> None:
         """Register a connection, so that `close_connections` closes it.

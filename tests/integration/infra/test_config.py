@@ -1,6 +1,7 @@
 """Settings in `config.yaml`: which are accepted, and the error of one line for each one that is not."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import NoneType, UnionType
@@ -13,6 +14,7 @@ from pydantic import BaseModel
 
 from domain.limits import Limits as DomainLimits
 from domain.routing import Runtimes
+from infra.runtime_types.comfyui import ComfyUi
 from infra.runtime_types.sdwebui import SdWebUi
 from infra.settings.deployment import Settings
 from infra.settings.reading import InvalidConfigError, load, parse
@@ -49,12 +51,13 @@ def test_config_yaml_is_one_runtime_with_on_demand_instances() -> None:
 
 def test_the_settings_in_comments_of_config_yaml_are_valid() -> None:
     text = (ROOT / "config.yaml").read_text(encoding="utf-8")
-    second = text[text.index("# - name: sddynamic") :].replace("# ", "")
+    others = text[text.index("# - name: sddynamic") :]
+    others = re.sub(r"^# (?=[ -])", "", others, flags=re.MULTILINE)  # sentences remain comments
     small = text.replace("  instanceTypes: [g6.2xl", "  # instanceTypes: [g6.2xl", 1)
     small = small.replace("  # instanceTypes: [g6.xlarge", "  instanceTypes: [g6.xlarge").replace(
         "# taskSize", "taskSize"
     )
-    static, dynamic = parse(small + second)[0].models_runtime
+    static, dynamic, workflows = parse(small + others)[0].models_runtime
     assert (static.instance_types, static.task_size.vcpus, static.task_size.memory_gib) == (
         ("g6.xlarge", "g5.xlarge"),
         3,
@@ -62,6 +65,8 @@ def test_the_settings_in_comments_of_config_yaml_are_valid() -> None:
     )
     assert isinstance(dynamic, SdWebUi)
     assert dynamic.dynamic_model
+    assert isinstance(workflows, ComfyUi)
+    assert workflows.comfyui.is_started_here
 
 
 def test_the_settings_file_of_sd_on_eks_is_read_and_its_ignored_keys_are_listed() -> None:

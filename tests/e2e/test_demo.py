@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import secrets
 import shlex
 import signal
@@ -15,10 +16,12 @@ from PIL import Image
 
 from local.fakes.comfyui.process import running, write_checkpoint
 from local.process import Process
+from tests.support.documents import blocks
 from tests.support.processes import EXIT_SECONDS, MARK_VARIABLE, marked_processes, wait_until_all_exited
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 120.0
+(README_OUTPUT,) = (block.text for block in blocks("text") if block.document == "README.md")
 
 pytestmark = [
     # In the group of the other tests that run a pipeline, so that no machine has to run two of them at once.
@@ -69,8 +72,19 @@ def test_the_demo_stores_the_images_of_both_engines_and_leaves_no_process(
         with Image.open(image) as opened:
             assert opened.size == (512, 512)
     output = "\n".join(process.lines())
-    for stage in ("accepted", "queued", "running", "stored", "notified"):
-        assert stage in output
+    shown = shapes(README_OUTPUT)
+    assert len(shown) > 10
+    assert shown - shapes(output.replace(str(tmp_path), "out")) == set()
+
+
+def shapes(output: str) -> set[str]:
+    """Return the lines of an output without times, sizes, ids and the width of a table."""
+    shaped = set()
+    for line in output.splitlines():
+        without_ids = re.sub(r"-[0-9a-f]{4}-", "-MARK-", re.sub(r"s3://[^/]+", "s3://BUCKET", line))
+        numbers = re.sub(r"\b\d[\d.,]*", "0", without_ids)
+        shaped.add(re.sub(r"[━┏┳┓┡╇┩└┴┘─\s]+", " ", numbers).strip())
+    return shaped - {"", "…"}
 
 
 @pytest.mark.long
@@ -109,6 +123,9 @@ def test_make_local_prints_a_curl_line_that_works_and_the_client_finds_it(
         client = [sys.executable, "-m", "sd_on_ecs", "--profile", "local", "list"]
         found = subprocess.run(client, env=environment, capture_output=True, text=True, check=True)
         assert "test-t2i  completed" in found.stdout
+        (tutorial,) = (block.text for block in blocks("text") if block.document == "docs/tutorial.md")
+        labels = [shown.partition("http")[0].rstrip(" …") for shown in tutorial.splitlines()]
+        assert [label for label in labels if not any(one.startswith(label) for one in process.lines())] == []
         process.send(signal.SIGINT)
         assert process.wait(EXIT_SECONDS) == 0
     assert list(tmp_path.rglob("*.json")) == []

@@ -11,6 +11,9 @@ PATTERNS: Final = ("*.md", "docs/**/*.md", "client/*.md", "examples/*.md", "cont
 DOCUMENTS: Final = [
     path for pattern in PATTERNS for path in sorted(ROOT.glob(pattern)) if "node_modules" not in path.parts
 ]
+TRANSLATIONS: Final = ("README.zh-CN.md", "docs/zh/")
+"""How the names of translations begin; `test_translations.py` holds their code equal to the originals'."""
+
 SHELL: Final = frozenset({"", "sh", "shell"})
 _BLOCK: Final = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 

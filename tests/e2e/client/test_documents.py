@@ -1,8 +1,9 @@
-"""Every snippet of the client's README runs, and its recorded session is what a terminal shows."""
+"""The client's snippets in all documents run, and its recorded session is what a terminal shows."""
 
 import json
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -10,11 +11,22 @@ import pytest
 
 from local.pipeline import Pipeline
 from tests.support.client_command import PROGRAM, Command
+from tests.support.comfyui import text_to_image
+from tests.support.documents import shell_blocks
 from tests.support.screen import screen
 
 ROOT: Final = Path(__file__).parents[3]
 README: Final = (ROOT / "client" / "README.md").read_text(encoding="utf-8")
 ROOT_README: Final = (ROOT / "README.md").read_text(encoding="utf-8")
+
+OTHERS: Final = ("docs/tutorial.md", "docs/models.md", "docs/comfyui.md")
+MODELS: Final = (
+    "v1-5-pruned-emaonly.safetensors",
+    "dream.safetensors",
+    "style.safetensors",
+    "flux.safetensors",
+)
+FOLDER_ON_THE_INTERNET: Final = re.compile(r"https://(huggingface\.co|example\.com)/([\w.-]+/)*")
 
 # Installs from the checkout into a folder of this test, without a network.
 PIP: Final = (
@@ -45,20 +57,53 @@ def user(command: Command, pipeline: Pipeline) -> Command:
         (programs / name).chmod(0o755)
     request = json.loads((ROOT / "examples" / "v1alpha2-comfyui-image-to-image.json").read_text())
     (command.folder / "flow.json").write_text(json.dumps(request["task"]["content"]["prompt"]))
-    (command.folder / "style.safetensors").write_bytes(b"weights")
+    for name in MODELS:
+        (command.folder / name).write_bytes(b"weights")
     (command.folder / "client").symlink_to(ROOT / "client")
     emulated = pipeline.aws.environment(command.environment)
     own = {"PATH": f"{programs}:{command.environment['PATH']}"}
     return Command(command.folder, {**command.environment, **emulated, **own})
 
 
+@pytest.fixture
+def bucket_without_models(pipeline: Pipeline) -> Iterator[None]:
+    """Remove the models that commands upload, also afterwards: the test of `make deploy` needs that."""
+    s3, bucket = pipeline.aws.client("s3"), pipeline.deployment.outputs["ModelBucket"]
+
+    def remove() -> None:
+        for entry in s3.list_objects_v2(Bucket=bucket).get("Contents", []):
+            if entry["Key"].rpartition("/")[2] in MODELS:
+                s3.delete_object(Bucket=bucket, Key=entry["Key"])
+
+    remove()
+    yield
+    remove()
+
+
 @pytest.mark.long
+@pytest.mark.usefixtures("bucket_without_models")
 @pytest.mark.timeout(900)  # it makes a dozen images, one after the other
 def test_the_commands_of_the_readme_run(user: Command) -> None:
     for block in blocks("sh"):
         user.run(["bash", "-euo", "pipefail", "-c", block], {})
     assert (user.folder / "cats" / "contact-sheet.png").exists()
     assert (user.folder / "home" / "site" / "sd_on_ecs" / "py.typed").exists()
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+@pytest.mark.usefixtures("bucket_without_models")
+def test_the_commands_of_the_other_documents_run(user: Command) -> None:
+    (user.folder / ".venv").symlink_to(user.folder)
+    (user.folder / "bin" / "make").symlink_to("/bin/true")
+    (user.folder / "flow.json").write_text(json.dumps(text_to_image()))
+    for document in OTHERS:
+        commands = [block.text for block in shell_blocks(document) if "sd-on-ecs" in block.text]
+        assert commands, document
+        for text in commands:
+            user.run(["bash", "-euo", "pipefail", "-c", FOLDER_ON_THE_INTERNET.sub("", text)], {})
+    made = [path for path in user.folder.glob("*.png") if path.name != "cat.png"]
+    assert len(made) == 3, "two of the tutorial, one of the workflow"
 
 
 @pytest.mark.long

@@ -75,7 +75,7 @@ synth: setup ## synthesize and check all stacks in cdk.out/, and those for a Chi
 
 docs: setup ## build the documents as a site in out/site, with all links checked
 	@NO_MKDOCS_2_WARNING=1 python -m mkdocs build --quiet
-	@echo "docs: open out/site/index.html"
+	@echo "docs: open out/site/index.html, or with a search box: python3 -m http.server -b 127.0.0.1 -d out/site"
 
 preflight: setup ## check the AWS account before a deployment
 	@python -m tools.preflight

@@ -2,21 +2,16 @@
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import get_args, get_origin
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel
 
 from domain.limits import Limits as DomainLimits
 from domain.routing import Runtimes
 from infra.runtime_types.comfyui import ComfyUi
 from infra.runtime_types.sdwebui import SdWebUi
-from infra.settings.deployment import Settings
 from infra.settings.reading import InvalidConfigError, load, parse
 from tests.support.synthesis import ROOT, SD_ON_EKS
 from tests.support.toy.deployment import Toy
@@ -273,25 +268,6 @@ def test_a_duplicate_key_is_refused() -> None:
 def test_the_error_for_a_missing_file_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(InvalidConfigError, match="cannot be read"):
         load(tmp_path / "none.yaml")
-
-
-def _keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
-    for name, field in model.model_fields.items():
-        key = f"{prefix}{field.alias or name}"
-        inner = field.annotation
-        if get_origin(inner) is UnionType:  # a section that may be left out
-            inner = next(part for part in get_args(inner) if part is not NoneType)
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            yield from _keys(inner, f"{key}.")
-        else:
-            yield key
-
-
-def test_every_key_is_in_the_documentation() -> None:
-    reference = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
-    keys = [*_keys(Settings), *_keys(SdWebUi)]
-    assert "scaling.queueLength" in keys
-    assert [key for key in keys if f"| `{key}` |" not in reference] == []
 
 
 def test_limits_and_scripts_reach_the_api_and_the_worker() -> None:

@@ -15,6 +15,7 @@ from domain.metrics import METRICS, Metric
 from infra.compute.stack import ComputeStack
 from infra.core.stack import CoreStack
 from infra.settings.reading import parse
+from tests.support.documents import DOCUMENTS
 from tests.support.synthesis import ROOT, Synthesis
 from tests.support.template import Template
 
@@ -118,6 +119,9 @@ def _alarm_kinds(*templates: Template) -> set[str]:
 def test_the_documentation_describes_exactly_the_alarms(core: Template, compute: Template) -> None:
     explained = re.findall(r"^\| `([A-Z]\w+)` \|[^|]{20,}\|[^|]{20,}\|$", MANUAL.read_text(), re.MULTILINE)
     assert sorted(_alarm_kinds(core, compute)) == sorted(explained)
+    row = re.compile(rf"^\| `({'|'.join(explained)})` \|", re.MULTILINE)
+    others = [path for path in DOCUMENTS if path != MANUAL and row.search(path.read_text(encoding="utf-8"))]
+    assert others == []
     named_alarms = [alarm for alarm in _alarms(core, compute) if "AlarmName" in alarm]
     assert all("docs/operations.md" in _resolved_text(alarm["AlarmDescription"]) for alarm in named_alarms)
 

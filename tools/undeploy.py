@@ -113,7 +113,7 @@ class Removal:
             if len(instances) != last_count:
                 last_count = len(instances)
                 self.say(
-                    f"  {last_count} instances are left (each takes 2 to 8 minutes after its last ECS task)"
+                    f"  {last_count} instances are left (each takes 1 to 8 minutes after its last ECS task)"
                 )
             if self.clock() > deadline:
                 names = " ".join(arn.rsplit("/", 1)[-1] for arn in instances)

@@ -4,7 +4,7 @@
 """
 
 import ast
-import importlib
+import importlib.util
 import os
 import re
 import shlex
@@ -18,7 +18,7 @@ import pytest
 from dockerfile_parse import DockerfileParser
 
 from infra.settings.reading import InvalidConfigError, parse
-from tests.support.documents import ROOT, SHELL, Block, blocks
+from tests.support.documents import DOCUMENTS, ROOT, SHELL, Block, blocks
 
 CHECKED: Final = blocks(*SHELL, "python", "dockerfile")
 STACKS: Final = ("Core", "Compute")
@@ -28,6 +28,14 @@ PATHS: Final = re.compile(
     r"(?<![\w/:.-])(?:\$PWD/)?((?:container|examples|local|tools|tests|client)/[\w./-]+)"
 )
 MADE_BY_THE_READER: Final = "container/comfyui-video"
+
+IN_SENTENCES: Final = [
+    command
+    for path in DOCUMENTS
+    for command in re.findall(
+        r"`((?:\.venv/bin/)?(?:make|python -m|cdk) [^`\n]+)`", path.read_text(encoding="utf-8")
+    )
+]
 
 
 @cache
@@ -49,9 +57,10 @@ def _check_shell(block: str) -> None:
             if word == "make" and index + 1 < len(words):
                 assert words[index + 1] in targets, line
             if word == "-m" and words[index - 1].endswith("python") and words[index + 1] != "pytest":
-                shown = _help(words[index + 1])
-                flags = [flag.partition("=")[0] for flag in words[index + 2 :] if flag.startswith("--")]
-                assert [flag for flag in flags if flag not in shown] == [], line
+                module, *rest = words[index + 1 :]
+                assert importlib.util.find_spec(module) is not None, line
+                flags = [flag.partition("=")[0] for flag in rest if flag.startswith("--")]
+                assert [flag for flag in flags if flag not in _help(module)] == [], line
             if word == "cdk":
                 _check_cdk(words[index + 1 :])
     paths = [path for path in PATHS.findall(block) if not path.startswith(MADE_BY_THE_READER)]
@@ -88,6 +97,12 @@ def test_a_code_block_names_what_exists(block: Block, tmp_path: Path) -> None:
         assert {step["instruction"] for step in steps} <= DOCKER
     else:
         _check_python(block.text)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("command", sorted({*IN_SENTENCES}))
+def test_a_command_in_a_sentence_names_what_exists(command: str) -> None:
+    _check_shell(command)
 
 
 def test_the_error_in_the_document_of_the_settings_is_the_real_one() -> None:

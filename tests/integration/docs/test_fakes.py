@@ -1,6 +1,8 @@
-"""The commands and programs in the documents of the two fake engines run."""
+"""The commands and programs in the documents of the two fake engines run, and the command that reads one."""
 
+import os
 import shlex
+import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -11,10 +13,11 @@ from typing import Final
 import httpx
 import pytest
 
-from local.fakes.comfyui.process import write_checkpoint, write_models
+from local.fakes.comfyui.process import running, write_checkpoint, write_models
 from local.process import Process
+from runtimes.comfyui.catalogue import Catalogue
 from tests.support.comfyui import text_to_image
-from tests.support.documents import Block, blocks, shell_blocks
+from tests.support.documents import ROOT, Block, blocks, shell_blocks
 
 pytestmark = pytest.mark.long
 
@@ -65,7 +68,30 @@ def test_the_command_starts_the_fake(document: str, tmp_path: Path) -> None:
     words = shlex.split(block.text, comments=True)
     write_checkpoint(tmp_path / "models" / CHECKPOINT, b"a checkpoint")
     command = [sys.executable, *words[1:], "--port", "0"]
-    with Process("fake", command, environment={"PYTHONPATH": str(Path.cwd())}, cwd=str(tmp_path)) as fake:
+    with Process("fake", command, environment={"PYTHONPATH": str(ROOT)}, cwd=str(tmp_path)) as fake:
         line = fake.wait_for_line("fake ready url=http://", timeout=START_SECONDS)
     assert "control=http://" in line
     assert "pid=" in line
+
+
+def test_the_command_makes_the_catalogue_of_a_comfyui(tmp_path: Path) -> None:
+    (command,) = (block.text for block in shell_blocks("docs/comfyui.md") if "node_catalogue" in block.text)
+    base = tmp_path / "ComfyUI"
+    write_models(base / "models")
+    (base / "input").mkdir()
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    (tmp_path / "runtimes" / "comfyui" / "catalogues").mkdir(parents=True)
+    with running(models=base / "models", input=base / "input") as comfyui:
+        script = command.replace("http://127.0.0.1:8188", comfyui.url)
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", script], cwd=tmp_path, env=environment, check=True, timeout=60
+        )
+    made = (tmp_path / "runtimes" / "comfyui" / "catalogues" / "mine.json").read_text()
+    classes = Catalogue.from_json(made).classes
+    assert {"KSampler", "LoadImage", "SaveImage"} <= classes.keys()
+    assert classes["CheckpointLoaderSimple"].inputs["ckpt_name"].kind == "model:checkpoints"
+    assert sorted(path.name for path in (base / "input").iterdir()) == [], "the markers are removed"

@@ -3,9 +3,6 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
-# jsii prints a banner for a Node major that nears its end of life; this silences it for the installed one.
-NODE_MAJOR = $(shell node -p 'process.versions.node.split(".")[0]' 2>/dev/null)
-export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION = $(NODE_MAJOR)
 export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 export PYTHONUNBUFFERED = 1
 

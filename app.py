@@ -4,6 +4,9 @@ import os
 import sys
 from pathlib import Path
 
+import infra  # noqa: F401 - before the CDK, because it says which of jsii's warnings to print
+
+# isort: split
 import aws_cdk as cdk
 from cdk_nag import AwsSolutionsChecks
 

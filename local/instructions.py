@@ -24,8 +24,7 @@ def instructions(pipeline: Pipeline, picture_url: str, webhook_url: str) -> list
     return [
         "",
         f"console   {deployment.api_url}{CONSOLE.path}#key={deployment.api_key}",
-        f"API       {deployment.api_url}",
-        f"API key   {deployment.api_key}",
+        f"shell     export API={deployment.api_url} KEY={deployment.api_key}",
         f"AWS       {pipeline.aws.endpoint_url} (AWS_ENDPOINT_URL, with any credentials)",
         f"images    s3://{pipeline.output_bucket}/output/",
         f"webhooks  {webhook_url} (prints what it receives)",

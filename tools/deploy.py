@@ -1,7 +1,6 @@
 """Deploy everything and prove it with one task: `make deploy`, `python -m tools.deploy --help`."""
 
 import json
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -131,8 +130,7 @@ class Deployment:
         """Print what a shell needs to call the API, the console's address, and the client's first command."""
         api = self.api_url(dict(self.account.outputs)).rstrip("/")
         for line in (
-            f"API={api}",
-            f"KEY=$({self.account.outputs['GetAPIKeyCommand']})",
+            f"shell: export API={api} KEY=$({self.account.outputs['GetAPIKeyCommand']})",
             f"console: {api}{CONSOLE.path} (asks for the key)",
             f"client: .venv/bin/sd-on-ecs login {self.account.settings.stack_name}",
         ):
@@ -197,5 +195,4 @@ def main(
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION", "1")
     typer.run(main)

@@ -1,7 +1,6 @@
 """Take a deployment down in the order that works: `make undeploy`, `python -m tools.undeploy --help`."""
 
 import json
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -167,5 +166,4 @@ def main(
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION", "1")
     typer.run(main)

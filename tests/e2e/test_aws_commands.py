@@ -141,8 +141,7 @@ def operator(request: pytest.FixtureRequest, deployed: Pipeline, tmp_path: Path)
     for name, text in texts.items():
         (programs / name).write_text(text)
         (programs / name).chmod(0o755)
-    for name in ("model.safetensors", MODEL):
-        (tmp_path / name).write_bytes(b"weights")
+    (tmp_path / MODEL).write_bytes(b"weights")
     environment = deployed.aws.environment()
     own = {
         "PATH": f"{programs}:{environment['PATH']}",
@@ -170,8 +169,6 @@ def test_the_commands_of_operations_run(operator: Operator, deployed: Pipeline) 
     aws, outputs = deployed.aws, deployed.deployment.outputs
     keys = aws.client("apigateway").get_api_keys()["items"]
     assert [key["enabled"] for key in keys if key["id"] == outputs["ApiKeyId"]] == [True]
-    stored = aws.client("s3").list_objects_v2(Bucket=outputs["ModelBucket"], Prefix="Stable-diffusion/model.")
-    assert [found["Key"] for found in stored["Contents"]] == ["Stable-diffusion/model.safetensors"]
 
 
 def test_the_commands_of_deploy_run(operator: Operator, deployed: Pipeline) -> None:

@@ -94,7 +94,7 @@ def test_a_deployment_ends_with_an_image_and_can_be_repeated(
     assert cdk.desired_counts() == {"sdruntime-service": 0, "sddynamic-service": 0}
     assert ": completed" in "".join(output_lines)
     assert "its link leads to an image of" in "".join(output_lines)
-    assert f"API={pipeline.deployment.api_url.rstrip('/')}" in output_lines[-4]
+    assert f"API={pipeline.deployment.api_url.rstrip('/')}" in output_lines[-3]
     assert "aws apigateway get-api-key" in output_lines[-3]
 
     deployment.run()

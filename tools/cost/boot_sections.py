@@ -23,8 +23,9 @@ def boot_cost(settings: Settings) -> str:
     ]
     return f"""## A GPU that starts for a single task
 
-{paid_seconds:.0f} s are paid: the start, the cooldown of {cooldown} s, and {idle} s in which the instance
-waits for another task.
+{paid_seconds:.0f} s are paid: the start from the moment the instance runs, the cooldown of
+{cooldown} s, {assumptions.STOP_SECONDS:.0f} s in which the containers stop, and {idle} s in which the
+instance waits for another task.
 
 {markdown_table(["", *(each.name for each in prices.PURCHASES)], rows)}
 
@@ -33,7 +34,7 @@ An image of {assumptions.ENGINE_IMAGE_GB:.0f} GB that does not come from ECR in 
 
 The stop may cost more: with AWS's default instead of `idleInstanceSeconds`, others
 [saw]({AGENT_FLEET_NOTES}) the instance begin to shut down 71 to 164 s after the desired count became 0;
-here, {assumptions.STOP_SECONDS + idle:.0f} s are counted."""
+here, these last {assumptions.STOP_SECONDS + idle:.0f} s are counted."""
 
 
 def boot_steps() -> str:

@@ -1,6 +1,5 @@
 """Check an account before a deployment: `python -m tools.preflight --help`."""
 
-import os
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -86,5 +85,4 @@ def main(
 
 if __name__ == "__main__":
     # The CDK, which describes the engines' containers, announces Node versions that it does not know.
-    os.environ.setdefault("JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION", "1")
     typer.run(main)

@@ -59,7 +59,8 @@ def user(command: Command, pipeline: Pipeline) -> Command:
     (command.folder / "flow.json").write_text(json.dumps(request["task"]["content"]["prompt"]))
     for name in MODELS:
         (command.folder / name).write_bytes(b"weights")
-    (command.folder / "client").symlink_to(ROOT / "client")
+    for folder in ("client", "examples"):
+        (command.folder / folder).symlink_to(ROOT / folder)
     emulated = pipeline.aws.environment(command.environment)
     own = {"PATH": f"{programs}:{command.environment['PATH']}"}
     return Command(command.folder, {**command.environment, **emulated, **own})

@@ -1,7 +1,14 @@
+import { contentType } from "./file_types";
+import { parseExactly } from "./json";
 import type { Catalogue, Fault, OutputDocument, Runtime, Submitted, Task, TaskSummary } from "./types";
 
 const SUBMIT_ATTEMPTS = 3;
 const RETRY_MILLISECONDS = 1000;
+/** API Gateway answers within 29 seconds; a connection that is lost would be waited for much longer. */
+const ANSWER_MILLISECONDS = 40_000;
+const NO_ANSWER = "There was no answer. Is the API running, and are you online?";
+const NO_BUCKET =
+  "The bucket did not answer. Are you online, and do the bucket's CORS rules allow this page's origin?";
 /** How long before its end a presigned link is no longer used. */
 const LINK_MARGIN_MILLISECONDS = 5 * 60_000;
 
@@ -74,15 +81,16 @@ export class Api {
 
   /** Upload an input and return its `s3://` link. */
   async upload(file: Blob): Promise<string> {
+    const type = contentType(file);
     const form = await this.call<{ url: string; fields: Record<string, string>; s3: string }>(
       "POST",
       "/v1alpha2/uploads",
-      file.type ? JSON.stringify({ content_type: file.type }) : undefined,
+      type ? JSON.stringify({ content_type: type }) : undefined,
     );
     const data = new FormData();
     for (const [name, value] of Object.entries(form.fields)) data.append(name, value);
     data.append("file", file);
-    const response = await reach(form.url, { method: "POST", body: data });
+    const response = await reach(form.url, { method: "POST", body: data }, NO_BUCKET);
     if (!response.ok) throw new ApiError(response.status, "upload_failed", await uploadFailure(response));
     return form.s3;
   }
@@ -90,36 +98,50 @@ export class Api {
   private async call<T>(method: string, path: string, body?: string): Promise<T> {
     const headers: Record<string, string> = { "x-api-key": this.key };
     if (body !== undefined) headers["content-type"] = "application/json";
-    const request: RequestInit = { method, headers, cache: "no-store" };
+    const signal = AbortSignal.timeout(ANSWER_MILLISECONDS);
+    const request: RequestInit = { method, headers, cache: "no-store", signal };
     if (body !== undefined) request.body = body;
-    const response = await reach(this.base + path, request);
-    const text = await response.text();
-    if (response.ok) return JSON.parse(text) as T;
-    throw errorOf(response.status, text);
+    const response = await reach(this.base + path, request, NO_ANSWER);
+    const text = await received(response.text(), NO_ANSWER);
+    if (!response.ok) throw errorOf(response.status, text);
+    try {
+      return JSON.parse(text) as T;
+    } catch {
+      throw new ApiError(response.status, "unreadable", "The answer is not one of the API.");
+    }
   }
 }
 
 /** Download an object by its presigned link. */
 export async function download(url: string): Promise<Blob> {
-  const response = await reach(url, {});
+  const response = await reach(url, {}, NO_BUCKET);
   if (!response.ok)
-    throw new ApiError(response.status, "download_failed", "The image could not be downloaded.");
-  return response.blob();
+    throw new ApiError(
+      response.status,
+      "download_failed",
+      "The file could not be downloaded: it may be deleted.",
+    );
+  return received(response.blob(), NO_BUCKET);
 }
 
 export async function outputDocument(url: string): Promise<OutputDocument> {
-  return JSON.parse(await (await download(url)).text()) as OutputDocument;
+  return parseExactly(await (await download(url)).text()) as OutputDocument;
 }
 
 export function isExpired(link: { expires_at: string }): boolean {
   return Date.parse(link.expires_at) - LINK_MARGIN_MILLISECONDS < Date.now();
 }
 
-async function reach(url: string, request: RequestInit): Promise<Response> {
+function reach(url: string, request: RequestInit, failure: string): Promise<Response> {
+  return received(fetch(url, request), failure);
+}
+
+/** Return what arrives; the connection may also be lost while it does. */
+async function received<T>(arriving: Promise<T>, failure: string): Promise<T> {
   try {
-    return await fetch(url, request);
+    return await arriving;
   } catch {
-    throw new ApiError(0, "unreachable", "There was no answer. Is the API running, and are you online?");
+    throw new ApiError(0, "unreachable", failure);
   }
 }
 

@@ -5,6 +5,7 @@ import { type Feed, TaskFeed } from "./feed";
 import { Gallery } from "./gallery/gallery";
 import { KeyForm } from "./key_form";
 import type { ImageInput } from "./requests";
+import { forget, forgetAll, recall, remember } from "./store";
 import type { Runtime } from "./types";
 
 /** The key stays in this tab: other tabs and later visits do not get it. */
@@ -14,15 +15,32 @@ const RUNTIMES_MILLISECONDS = 15_000;
 export function App() {
   const [key, setKey] = useState(initialKey);
   const [refusal, setRefusal] = useState("");
+  useEffect(() => {
+    // A link with a key that is opened in this tab changes only the fragment.
+    const takeKey = () => {
+      const given = keyOfLink();
+      if (given) setKey(given);
+    };
+    addEventListener("hashchange", takeKey);
+    return () => removeEventListener("hashchange", takeKey);
+  }, []);
+  useEffect(() => {
+    addEventListener("dragover", ignoreFile);
+    addEventListener("drop", ignoreFile);
+    return () => {
+      removeEventListener("dragover", ignoreFile);
+      removeEventListener("drop", ignoreFile);
+    };
+  }, []);
   const signOut = (reason = "") => {
-    if (reason === "") sessionStorage.clear();
-    else sessionStorage.removeItem(STORED_KEY);
+    if (reason === "") forgetAll();
+    else forget(STORED_KEY);
     setRefusal(reason);
     setKey("");
   };
   if (!key) {
     const open = (entered: string) => {
-      sessionStorage.setItem(STORED_KEY, entered);
+      remember(STORED_KEY, entered);
       setRefusal("");
       setKey(entered);
     };
@@ -47,20 +65,27 @@ function Workplace({ apiKey, signOut }: { apiKey: string; signOut: (reason?: str
   }, [api]);
 
   useEffect(() => {
+    // An answer to an earlier key must not sign out the one that is used now.
+    let isCurrent = true;
     const read = () =>
       api.runtimes().then(
         (found) => {
+          if (!isCurrent) return;
           setProblem(null);
           setRuntimes(found);
         },
         (error) => {
+          if (!isCurrent) return;
           if (error instanceof ApiError && error.status === 403) signOut("The API does not know this key.");
           else setProblem(error);
         },
       );
     void read();
     const timer = setInterval(() => !document.hidden && void read(), RUNTIMES_MILLISECONDS);
-    return () => clearInterval(timer);
+    return () => {
+      isCurrent = false;
+      clearInterval(timer);
+    };
   }, [api]);
 
   const shown = problem ?? feed.problem;
@@ -103,12 +128,24 @@ function Workplace({ apiKey, signOut }: { apiKey: string; signOut: (reason?: str
   );
 }
 
-/** Take the key from the link that `make local` prints, and remove it from the address bar. */
 function initialKey(): string {
-  const given = new URLSearchParams(location.hash.slice(1)).get("key");
+  return keyOfLink() || (recall(STORED_KEY) ?? "");
+}
+
+/** Take the key from the link that `make local` prints, and remove it from the address bar. */
+function keyOfLink(): string {
+  const given = new URLSearchParams(location.hash.slice(1)).get("key") ?? "";
   if (given) {
-    sessionStorage.setItem(STORED_KEY, given);
+    remember(STORED_KEY, given);
     history.replaceState(null, "", location.pathname + location.search);
   }
-  return given ?? sessionStorage.getItem(STORED_KEY) ?? "";
+  return given;
+}
+
+/** A file that is dropped beside a field would replace the page, with all that is filled in. */
+function ignoreFile(event: DragEvent): void {
+  const isTaken = event.defaultPrevented || event.target instanceof HTMLInputElement;
+  if (isTaken || !event.dataTransfer?.types.includes("Files")) return;
+  event.preventDefault();
+  event.dataTransfer.dropEffect = "none";
 }

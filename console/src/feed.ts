@@ -1,7 +1,7 @@
 /** The newest tasks of the deployment, kept up to date while the page is visible. */
 
 import { type Api, ApiError, isExpired } from "./api";
-import { isFinal, type Task, type TaskSummary } from "./types";
+import { isFinal, type Link, type Task, type TaskSummary } from "./types";
 
 /** Every list costs the API a query for each runtime and status; reading one task costs a single read. */
 const LIST_MILLISECONDS = 10_000;
@@ -10,6 +10,8 @@ const ROUND_MILLISECONDS = 1_500;
 const QUEUED_MILLISECONDS = 6_000;
 const MAX_PAUSE_MILLISECONDS = 30_000;
 const LIMIT = 24;
+/** An expired row, or one of a newer version: other tasks can be read all the same. */
+const ABOUT_ONE_TASK = new Set([404, 409]);
 /** Tasks read in one round: those that were read longest ago. */
 const READS = 6;
 
@@ -19,6 +21,11 @@ export interface Feed {
   hasMore: boolean;
   /** Why the last reading failed, or null. */
   problem: ApiError | null;
+}
+
+/** Return the links to what a task has stored. */
+export function linksOf(task: Task): Link[] {
+  return [...task.images, ...task.other_images, ...(task.output ? [task.output] : [])];
 }
 
 export function hasDetails(task: TaskSummary | Task): task is Task {
@@ -38,6 +45,8 @@ export class TaskFeed {
   private timer: number | undefined;
   private isRunning = false;
   private isStopped = false;
+  private isLoadingMore = false;
+  private moreProblem: ApiError | null = null;
 
   constructor(
     private readonly api: Api,
@@ -65,15 +74,26 @@ export class TaskFeed {
 
   /** Show the next older tasks too. */
   async loadMore(): Promise<void> {
-    if (!this.cursor) return;
+    const { cursor } = this;
+    if (!cursor || this.isLoadingMore) return;
+    this.isLoadingMore = true;
+    this.moreProblem = null;
+    const hadOlderPages = this.hasOlderPages;
+    // From here on, the list of the newest tasks removes none that this page follows on.
+    this.hasOlderPages = true;
     try {
-      const page = await this.api.tasks(this.cursor, LIMIT);
-      this.hasOlderPages = true;
+      const page = await this.api.tasks(cursor, LIMIT);
+      // The list may have begun anew meanwhile.
+      if (!this.hasOlderPages) return;
       this.cursor = page.cursor;
       for (const summary of page.tasks) this.addListed(summary);
       this.publish(null);
     } catch (error) {
-      this.publish(asApiError(error));
+      this.hasOlderPages &&= hadOlderPages;
+      this.moreProblem = asApiError(error);
+      this.publish(null);
+    } finally {
+      this.isLoadingMore = false;
     }
   }
 
@@ -98,8 +118,8 @@ export class TaskFeed {
       problem = asApiError(error);
     }
     this.isRunning = false;
-    if (this.isStopped) return;
     this.publish(problem);
+    if (this.isStopped) return;
     this.pause = problem ? Math.min(2 * this.pause, MAX_PAUSE_MILLISECONDS) : ROUND_MILLISECONDS;
     if (document.hidden) return;
     // A refresh during this round asks for another one at once.
@@ -112,8 +132,10 @@ export class TaskFeed {
     const page = await this.api.tasks(null, LIMIT);
     const oldest = page.tasks.at(-1)?.submitted_at ?? "";
     const listed = new Set(page.tasks.map(({ id }) => id));
+    // Between this page and the older ones, there may be more new tasks than a page has.
+    if (page.cursor && ![...this.tasks.keys()].some((id) => listed.has(id))) this.hasOlderPages = false;
     for (const task of [...this.tasks.values()]) {
-      const isOlder = this.hasOlderPages && task.submitted_at < oldest;
+      const isOlder = this.hasOlderPages && task.submitted_at <= oldest;
       if (!listed.has(task.id) && !isOlder) this.tasks.delete(task.id);
     }
     for (const summary of page.tasks) this.addListed(summary);
@@ -129,7 +151,7 @@ export class TaskFeed {
     this.readAt.delete(summary.id);
   }
 
-  /** Read what may have changed, and return an error if a task could not be read. */
+  /** Read what may have changed, and return an error that is not about one task only. */
   private async readDetails(): Promise<ApiError | null> {
     const due = [...this.tasks.values()].filter((task) => this.isDue(task));
     due.sort((one, other) => this.lastRead(one) - this.lastRead(other));
@@ -137,19 +159,27 @@ export class TaskFeed {
     const read = await Promise.allSettled(chosen.map(({ id }) => this.api.task(id)));
     let problem: ApiError | null = null;
     for (const [index, result] of read.entries()) {
-      const { id } = chosen[index] as TaskSummary;
-      this.readAt.set(id, Date.now());
-      if (result.status === "fulfilled") this.tasks.set(id, result.value);
-      // The row of a task that was listed may have expired since.
-      else if (asApiError(result.reason).status !== 404) problem = asApiError(result.reason);
+      const before = chosen[index] as TaskSummary;
+      this.readAt.set(before.id, Date.now());
+      // Meanwhile, the answer to a cancellation or deletion may have arrived, which is newer.
+      if (this.tasks.get(before.id) !== before) continue;
+      if (result.status === "fulfilled") {
+        this.tasks.set(before.id, result.value);
+        continue;
+      }
+      const failure = asApiError(result.reason);
+      if (ABOUT_ONE_TASK.has(failure.status))
+        this.tasks.set(before.id, { ...before, problem: failure.message });
+      else problem = failure;
     }
     return problem;
   }
 
   private isDue(task: TaskSummary | Task): boolean {
+    if (task.problem) return Date.now() - this.lastRead(task) >= MAX_PAUSE_MILLISECONDS;
     if (!hasDetails(task)) return true;
     if (task.status === "queued") return Date.now() - this.lastRead(task) >= QUEUED_MILLISECONDS;
-    return !isFinal(task.status) || task.images.some(isExpired);
+    return !isFinal(task.status) || linksOf(task).some(isExpired);
   }
 
   private lastRead(task: TaskSummary): number {
@@ -157,10 +187,11 @@ export class TaskFeed {
   }
 
   private publish(problem: ApiError | null): void {
+    if (this.isStopped) return;
     const tasks = [...this.tasks.values()].sort((one, other) =>
       other.submitted_at.localeCompare(one.submitted_at),
     );
-    this.changed({ tasks, hasMore: this.cursor !== null, problem });
+    this.changed({ tasks, hasMore: this.cursor !== null, problem: problem ?? this.moreProblem });
   }
 }
 

@@ -1,7 +1,9 @@
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 
 export function KeyForm({ refusal, onKey }: { refusal: string; onKey: (key: string) => void }) {
   const [entered, setEntered] = useState("");
+  const input = useRef<HTMLInputElement>(null);
+  useEffect(() => input.current?.focus(), []);
   return (
     <main class="sign-in">
       <h1>sd-on-ecs</h1>
@@ -13,6 +15,7 @@ export function KeyForm({ refusal, onKey }: { refusal: string; onKey: (key: stri
       >
         <label for="key">API key</label>
         <input
+          ref={input}
           id="key"
           type="password"
           autocomplete="off"

@@ -116,8 +116,10 @@ export function newTaskId(tasktype: string): string {
   return `${tasktype}-${new Date().toISOString().slice(0, 19).replace(/[-:]/g, "")}-${random}`;
 }
 
-/** A number as such; anything else stays text, so that the API's error names the field. */
-function numberOrText(text: string): Json {
+/** A number as such; anything else stays text, so that the API's error names the field, and so do integers
+ * that would lose digits, which the API reads from text. */
+export function numberOrText(text: string): number | string {
   const value = Number(text);
-  return Number.isFinite(value) ? value : text;
+  const losesDigits = Number.isInteger(value) && !Number.isSafeInteger(value);
+  return text.trim() !== "" && Number.isFinite(value) && !losesDigits ? value : text;
 }

@@ -34,6 +34,8 @@ export interface TaskSummary {
   submitted_at: string;
   started_at: string | null;
   finished_at: string | null;
+  /** Why the page could not read more of it. */
+  problem?: string;
 }
 
 export interface Task extends TaskSummary {
@@ -44,7 +46,9 @@ export interface Task extends TaskSummary {
   attempts: number;
   cancel_requested: string | null;
   images: Link[];
+  images_left_out?: number;
   other_images: (Link & { kind: string })[];
+  other_images_left_out?: number;
   output: Link | null;
   error: { code: string; message: string } | null;
   outputs_deleted_at: string | null;
@@ -60,14 +64,17 @@ export interface Receipt {
   key: string;
   width?: number;
   height?: number;
-  seed?: number | null;
-  seeds?: JsonObject;
+  seed?: number | string | null;
   model?: string | null;
   infotext?: string | null;
 }
 
 export interface OutputDocument {
   images?: Receipt[];
+  /** Of a workflow: the seed of each `NODE.INPUT`. */
+  seeds?: JsonObject;
+  texts?: { node: string; key: string; value: string[] }[];
+  warnings?: Fault[];
 }
 
 /** What tasks of a runtime may name: models of the bucket, and what the last ready worker reported. */

@@ -1,6 +1,7 @@
 /** Reading and changing a ComfyUI workflow in API format. */
 
 import { parseExactly } from "./json";
+import { numberOrText } from "./requests";
 import type { Json, JsonObject } from "./types";
 
 export interface WorkflowInput {
@@ -9,11 +10,17 @@ export interface WorkflowInput {
   title: string;
   name: string;
   value: string | number | boolean;
-  isFile: boolean;
+  /** The kinds of files that the input takes, as an input element names them; null if it takes none. */
+  accept: string | null;
 }
 
-/** Inputs of core nodes that name a file of the caller. */
-const FILE_INPUTS = new Set(["image", "audio", "video", "file"]);
+/** Inputs of core nodes that name a file of the caller. A sound may be that of a video. */
+const FILE_INPUTS: Readonly<Record<string, string>> = {
+  image: "image/*",
+  audio: "audio/*,video/*,.mkv,.opus",
+  video: "video/*,.mkv",
+  file: "video/*,.mkv",
+};
 const FILE_CLASSES = /^Load(Image|ImageMask|Audio|Video)$|^VHS_Load/;
 
 /** Return a dropped file's workflow in API format; throw an Error with what to do instead. */
@@ -48,8 +55,8 @@ export function workflowInputs(workflow: JsonObject): WorkflowInput[] {
     const title = titleOf(entry);
     for (const [name, value] of Object.entries(entry.inputs)) {
       if (typeof value === "object") continue; // a link to another node
-      const isFile = FILE_INPUTS.has(name) && FILE_CLASSES.test(entry.class_type);
-      found.push({ node, title, name, value, isFile });
+      const accept = FILE_CLASSES.test(entry.class_type) ? (FILE_INPUTS[name] ?? null) : null;
+      found.push({ node, title, name, value, accept });
     }
   }
   return found;
@@ -75,13 +82,9 @@ interface Node extends JsonObject {
   inputs: JsonObject;
 }
 
-/** Text that is no number stays text, so that the API names the mistake; so do integers that lose digits. */
 function like(before: Json, text: string): Json {
   if (typeof before === "boolean") return text === "true";
-  if (typeof before !== "number" || text.trim() === "") return text;
-  const value = Number(text);
-  const losesDigits = Number.isInteger(value) && !Number.isSafeInteger(value);
-  return Number.isFinite(value) && !losesDigits ? value : text;
+  return typeof before === "number" ? numberOrText(text) : text;
 }
 
 function titleOf(node: Node): string {

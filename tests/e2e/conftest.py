@@ -2,9 +2,10 @@
 
 import pytest
 
+from tests.support.console import browser, page, running
 from tests.support.pipeline import assembly, group_by_pipeline, pictures, pipeline, task_id
 
-__all__ = ["assembly", "pictures", "pipeline", "task_id"]
+__all__ = ["assembly", "browser", "page", "pictures", "pipeline", "running", "task_id"]
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups

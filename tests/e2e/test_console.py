@@ -7,106 +7,24 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from domain.api_routes import CONSOLE
 from infra.console_page import built_page
-from local.chromium import ARGUMENTS, MISSING, find_chromium
 from local.fakes.comfyui import recipe
-from local.pipeline import Pipeline, run_pipeline
+from local.pipeline import Pipeline
 from tests.support import bodies
+from tests.support.console import CAT, OUTCOME_MS, ROOT, accepted, open_image, submit, submitted
 from tests.support.workflows import image_to_image, text_to_image
 
 pytestmark = [pytest.mark.long, pytest.mark.e2e]
 
-ROOT = Path(__file__).parents[2]
-CAT = ROOT / "examples" / "cat.png"
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
-CONFIG = """
-stackName: sdonecs
-modelsRuntime:
-- {name: sdruntime, type: sdwebui, modelFilename: v1-5-pruned-emaonly.safetensors}
-- {name: comfyruntime, type: comfyui, dynamicModel: true, comfyui: {image: ./container/comfyui}}
-"""
-OUTCOME_MS = 60_000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Start Chromium; without one, skip the tests, or fail them if REQUIRE_BROWSER is set as in CI."""
-    found = find_chromium()
-    if found is None:
-        message = f"the console was NOT tested, because {MISSING}"
-        assert not os.environ.get("REQUIRE_BROWSER"), message
-        pytest.skip(message)
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
-        yield started
-        started.close()
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[Pipeline]:
-    """Run the pipeline with a runtime of each type."""
-    config = tmp_path_factory.mktemp("console") / "config.yaml"
-    config.write_text(CONFIG)
-    with run_pipeline(config=config) as started:
-        yield started
-
-
-@pytest.fixture
-def page(browser: Browser, running: Pipeline) -> Iterator[Page]:
-    """Open the page with the key, as `make local` prints it; fail on any error in the browser's console."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    opened = context.new_page()
-    errors: list[str] = []
-    opened.on("pageerror", lambda error: errors.append(str(error)))
-    opened.on("console", lambda message: _note_violation(message.text, errors))
-    opened.goto(f"{running.deployment.api_url}{CONSOLE.path}#key={running.deployment.api_key}")
-    expect(opened.get_by_role("heading", name="Tasks")).to_be_visible()
-    yield opened
-    context.close()
-    assert errors == []
-
-
-def _note_violation(text: str, errors: list[str]) -> None:
-    if "Content Security Policy" in text:
-        errors.append(text)
-
-
-def _submit(page: Page) -> str:
-    """Submit the form and return the task's id."""
-    return str(_submitted(page)["metadata"]["id"])
-
-
-def _submitted(page: Page) -> dict[str, Any]:
-    """Submit the form and return the task as it was sent."""
-    with page.expect_request("**/v1alpha2") as request:
-        page.get_by_role("button", name="Generate").click()
-    _accepted(page)
-    body: dict[str, Any] = json.loads(request.value.post_data or "")
-    task: dict[str, Any] = body["task"]
-    return task
-
-
-def _accepted(page: Page) -> str:
-    note = page.get_by_text("Accepted as ")
-    expect(note).to_be_visible()
-    return (note.text_content() or "").removeprefix("Accepted as ").rstrip(".")
-
-
-def _open_image(page: Page, task_id: str) -> Locator:
-    """Wait for a task's image, open it, and return the dialog."""
-    page.get_by_role("button", name=f"Open image 1 of {task_id}").click(timeout=OUTCOME_MS)
-    dialog = page.get_by_role("dialog")
-    expect(dialog).to_contain_text("Seed")
-    return dialog
 
 
 def _serious_findings(page: Page) -> list[str]:
@@ -124,8 +42,8 @@ def _serious_findings(page: Page) -> list[str]:
 def test_a_text_becomes_an_image_that_can_be_downloaded_and_used_again(page: Page, running: Pipeline) -> None:
     page.get_by_label("Prompt", exact=True).fill("a cat in the console")
     page.get_by_label("Seed").fill("42")
-    task_id = _submit(page)
-    dialog = _open_image(page, task_id)
+    task_id = submit(page)
+    dialog = open_image(page, task_id)
     expect(dialog.get_by_label("Infotext")).to_have_value(
         re.compile("a cat in the console.*Seed: 42", re.DOTALL)
     )
@@ -135,7 +53,8 @@ def test_a_text_becomes_an_image_that_can_be_downloaded_and_used_again(page: Pag
     assert Path(download.value.path()).read_bytes() == running.download(link)
 
     dialog.get_by_role("button", name="Use in image to image").click()
-    task = _submitted(page)
+    expect(page.get_by_role("tab", name="Image to image")).to_be_focused()
+    task = submitted(page)
     assert task["content"]["init_images"] == [link]
     assert running.wait_for_callback(task["metadata"]["id"])["status"] == "completed"
 
@@ -151,7 +70,7 @@ def test_an_image_is_uploaded_with_a_painted_mask(page: Page, running: Pipeline)
     page.mouse.down()
     page.mouse.move(box["x"] + 60, box["y"] + 60, steps=5)
     page.mouse.up()
-    task = _submitted(page)
+    task = submitted(page)
     assert running.wait_for_callback(task["metadata"]["id"])["status"] == "completed"
     assert running.download(task["content"]["init_images"][0]) == CAT.read_bytes()
     sent = running.download(task["content"]["mask"])
@@ -174,7 +93,7 @@ def test_an_image_is_upscaled(page: Page, running: Pipeline) -> None:
     page.get_by_role("tab", name="Upscale").click()
     expect(page.get_by_role("button", name="Generate")).to_be_disabled()
     page.get_by_label("Image", exact=True).set_input_files(CAT)
-    outcome = running.wait_for_callback(_submit(page))
+    outcome = running.wait_for_callback(submit(page))
     with Image.open(io.BytesIO(running.download(outcome["image_url"][0]))) as large, Image.open(CAT) as cat:
         assert large.width == 2 * cat.width
 
@@ -196,12 +115,13 @@ def test_a_workflow_is_dropped_changed_and_run(page: Page, running: Pipeline, tm
     page.get_by_label("KSampler (3): cfg").press_sequentially("7.5")
     page.get_by_label("KSampler (3): seed").fill("18446744073709551615")
     page.get_by_label("LoadImage (1): image").set_input_files(CAT)
-    outcome = running.wait_for_callback(_submit(page))
+    outcome = running.wait_for_callback(submit(page))
     assert outcome["status"] == "completed", outcome
     with Image.open(io.BytesIO(running.download(outcome["image_url"][0]))) as image:
         facts = recipe.read(image)
     assert facts is not None
     assert "a cat from a workflow" in json.dumps(facts)
+    expect(open_image(page, outcome["id"])).to_contain_text("18446744073709551615 (3.seed)")
 
 
 def test_faults_stand_at_their_fields(page: Page) -> None:
@@ -236,7 +156,7 @@ def test_faults_of_json_lead_to_their_lines(page: Page) -> None:
     assert area.evaluate("area => area.value.slice(area.selectionStart, area.selectionEnd)") == "-1"
     area.fill(text.replace("-1", "5"))
     area.press("Control+Enter")
-    _accepted(page)
+    accepted(page)
 
 
 def test_a_running_task_shows_its_progress_and_can_be_cancelled(
@@ -311,7 +231,7 @@ def test_everyone_can_use_the_page_on_every_screen(
     page.set_viewport_size({"width": width, "height": 844})
     page.emulate_media(color_scheme=scheme)
     page.get_by_label("Prompt", exact=True).fill("a cat")
-    task_id = _submit(page)
+    task_id = submit(page)
     workflow = tmp_path / "workflow.json"
     workflow.write_text(json.dumps(text_to_image()))
     for tab in ("Image to image", "Upscale", "Workflow", "JSON", "Text to image"):
@@ -323,7 +243,7 @@ def test_everyone_can_use_the_page_on_every_screen(
         page.get_by_role("button", name="Show as code").click() if tab == "Text to image" else None
         assert _serious_findings(page) == [], tab
         assert page.evaluate("document.documentElement.scrollWidth") <= width, tab
-    _open_image(page, task_id)
+    open_image(page, task_id)
     assert _serious_findings(page) == []
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)

@@ -1,7 +1,8 @@
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { type Api, ApiError } from "../api";
 import { type ImageInput, newTaskId } from "../requests";
 import type { Fault, JsonObject, Runtime } from "../types";
+import { type ImageDraft, NO_IMAGE, NO_WORKFLOW } from "./drafts";
 import { ImageForms } from "./image_forms";
 import { RawForm } from "./raw_form";
 import { SnippetPanel } from "./snippet_panel";
@@ -15,7 +16,7 @@ const MODES = [
   { name: "raw", label: "JSON", type: null },
 ] as const;
 
-type Mode = (typeof MODES)[number]["name"];
+export type Mode = (typeof MODES)[number]["name"];
 
 /** How a submit ended: what the API refused, or what it warned of. */
 export interface Outcome {
@@ -33,7 +34,12 @@ export interface FormProps {
   runtimes: readonly Runtime[];
   outcome: Outcome | null;
   isBusy: boolean;
+  /** The runtime that was chosen, empty for the first one. */
+  chosenRuntime: string;
+  onRuntime: (name: string) => void;
   submit: Submit;
+  /** Forget what the API said of what is replaced now. */
+  onReplaced: () => void;
   onPreview: (body: JsonObject) => void;
 }
 
@@ -44,25 +50,38 @@ export function Compose(props: {
   onSubmitted: () => void;
 }) {
   const [mode, setMode] = useState<Mode>("text-to-image");
-  const [taken, setTaken] = useState<ImageInput | null>(null);
-  const [outcome, setOutcome] = useState<Outcome | null>(null);
+  const [outcomes, setOutcomes] = useState<Partial<Record<Mode, Outcome | null>>>({});
   const [isBusy, setBusy] = useState(false);
+  // A second key press or click may come before the button is shown as disabled.
+  const isSending = useRef(false);
   const [preview, setPreview] = useState<JsonObject | null>(null);
-  if (props.reused && props.reused !== taken) {
-    setTaken(props.reused);
-    setMode("image-to-image");
-  }
+  const [images, setImages] = useState<Partial<Record<Mode, ImageDraft>>>({});
+  const [workflow, setWorkflow] = useState(NO_WORKFLOW);
+  const [chosenRuntimes, setChosenRuntimes] = useState<Record<string, string>>({});
   const type = MODES.find((one) => one.name === mode)?.type;
   const runtimes = props.runtimes.filter((runtime) => runtime.type === type);
 
   const choose = (next: Mode) => {
     setMode(next);
-    setOutcome(null);
     setPreview(null);
   };
 
+  useEffect(() => {
+    if (!props.reused) return;
+    const image = props.reused;
+    const before = images["image-to-image"]?.image;
+    if (before?.file) URL.revokeObjectURL(before.preview);
+    setImages((all) => ({ ...all, "image-to-image": { image, mask: null } }));
+    choose("image-to-image");
+    document.getElementById("tab-image-to-image")?.focus();
+  }, [props.reused]);
+
   const submit: Submit = async (body) => {
+    if (isSending.current) return;
+    isSending.current = true;
     setBusy(true);
+    // The answer belongs to this form, also if another one is shown by then.
+    const setOutcome = (outcome: Outcome | null) => setOutcomes((all) => ({ ...all, [mode]: outcome }));
     setOutcome(null);
     try {
       const text = await body(newTaskId(mode === "raw" ? "task" : mode));
@@ -73,11 +92,22 @@ export function Compose(props: {
       const faults = error instanceof ApiError ? error.details : [];
       setOutcome({ message: (error as Error).message, faults, isRefusal: true });
     } finally {
+      isSending.current = false;
       setBusy(false);
     }
   };
 
-  const common = { api: props.api, outcome, isBusy, submit, onPreview: setPreview };
+  const outcome = outcomes[mode] ?? null;
+  const common = {
+    api: props.api,
+    outcome,
+    isBusy,
+    chosenRuntime: chosenRuntimes[type ?? ""] ?? "",
+    onRuntime: (name: string) => setChosenRuntimes({ ...chosenRuntimes, [type ?? ""]: name }),
+    submit,
+    onReplaced: () => setOutcomes((all) => ({ ...all, [mode]: null })),
+    onPreview: setPreview,
+  };
   return (
     <section class="compose" aria-label="Compose">
       <div
@@ -107,9 +137,16 @@ export function Compose(props: {
         ) : mode === "raw" ? (
           <RawForm {...common} runtimes={props.runtimes} />
         ) : mode === "pipeline" ? (
-          <WorkflowForm {...common} runtimes={runtimes} />
+          <WorkflowForm {...common} runtimes={runtimes} draft={workflow} onDraft={setWorkflow} />
         ) : (
-          <ImageForms {...common} key={mode} tasktype={mode} runtimes={runtimes} reused={props.reused} />
+          <ImageForms
+            {...common}
+            key={mode}
+            tasktype={mode}
+            runtimes={runtimes}
+            draft={images[mode] ?? NO_IMAGE}
+            onDraft={(change) => setImages((all) => ({ ...all, [mode]: change(all[mode] ?? NO_IMAGE) }))}
+          />
         )}
         {outcome && <OutcomeNote outcome={outcome} />}
         {preview && <SnippetPanel base={props.api.base} body={preview} />}

@@ -38,6 +38,10 @@ export function Drop(props: {
         id={props.id}
         type="file"
         accept={props.accept}
+        onClick={(event) => {
+          // The same file may be chosen again after it has changed.
+          event.currentTarget.value = "";
+        }}
         onChange={(event) => take(event.currentTarget.files?.[0])}
       />
       {props.children}

@@ -8,46 +8,50 @@ import {
   submitBody,
   type TaskType,
 } from "../requests";
+import { recall, remember } from "../store";
 import type { Catalogue, Fault } from "../types";
 import type { FormProps, Outcome } from "./compose";
+import type { Change, ImageDraft } from "./drafts";
 import { FaultList, TextField } from "./fields";
 import { ImagePicker } from "./image_picker";
 import { MaskBrush } from "./mask";
+import { blackAndWhite } from "./mask_image";
 import { SubmitRow, submitByKey } from "./submit_row";
 
 const STORED_FORM = "sd-on-ecs-form";
 const CHECKPOINT = "checkpoint";
 
 /** The forms of SD Web UI's tasks: text to image, image to image, and upscaling. */
-export function ImageForms(props: FormProps & { tasktype: TaskType; reused: ImageInput | null }) {
+export function ImageForms(
+  props: FormProps & { tasktype: TaskType; draft: ImageDraft; onDraft: Change<ImageDraft> },
+) {
+  const { image, mask } = props.draft;
   const [form, setForm] = useState<ImageForm>(storedForm);
-  const [image, setImage] = useState<ImageInput | null>(
-    props.tasktype === "image-to-image" ? props.reused : null,
-  );
-  const [mask, setMask] = useState<Blob | null>(null);
-  const [selected, setRuntime] = useState("");
   const [catalogue, setCatalogue] = useState<Catalogue>({});
-  const runtime = props.runtimes.find(({ name }) => name === selected) ?? props.runtimes[0];
+  const runtime = props.runtimes.find(({ name }) => name === props.chosenRuntime) ?? props.runtimes[0];
 
   const chooseImage = (chosen: ImageInput | null) => {
-    setImage(chosen);
+    if (image?.file) URL.revokeObjectURL(image.preview);
     // A mask of one image is not one of another image.
-    setMask(null);
+    props.onDraft(() => ({ image: chosen, mask: null }));
+    props.onReplaced();
   };
 
   useEffect(() => {
-    if (props.tasktype === "image-to-image" && props.reused) chooseImage(props.reused);
-  }, [props.reused]);
-
-  useEffect(() => {
-    if (!runtime) return;
     // Without a catalogue, names are typed without suggestions.
-    props.api.catalogue(runtime.name).then(setCatalogue, () => setCatalogue({}));
+    setCatalogue({});
+    if (!runtime) return;
+    let isCurrent = true;
+    const show = (found: Catalogue) => isCurrent && setCatalogue(found);
+    props.api.catalogue(runtime.name).then(show, () => show({}));
+    return () => {
+      isCurrent = false;
+    };
   }, [runtime?.name]);
 
   const set = (name: keyof ImageForm) => (value: string) => {
     const next = { ...form, [name]: value };
-    sessionStorage.setItem(STORED_FORM, JSON.stringify(next));
+    remember(STORED_FORM, JSON.stringify(next));
     setForm(next);
   };
   const faults = (name: keyof ImageForm) => faultsOf(props.outcome, CONTENT_FIELDS[name]);
@@ -70,8 +74,10 @@ export function ImageForms(props: FormProps & { tasktype: TaskType; reused: Imag
 
   const request = async (id: string, upload: (file: Blob, name: string) => Promise<string>) => {
     const images: { image?: string; mask?: string } = {};
+    // The mask as it is now: it can be painted on while the image is uploaded.
+    const painted = props.tasktype === "image-to-image" && image && mask ? blackAndWhite(mask) : null;
     if (takesImage && image) images.image = image.s3 ?? (await upload(image.file as Blob, image.name));
-    if (props.tasktype === "image-to-image" && mask) images.mask = await upload(mask, "mask.png");
+    if (painted) images.mask = await upload(await painted, "mask.png");
     return submitBody(runtime?.name ?? "", props.tasktype, id, imageContent(props.tasktype, form, images));
   };
 
@@ -93,7 +99,14 @@ export function ImageForms(props: FormProps & { tasktype: TaskType; reused: Imag
         />
       )}
       {props.tasktype === "image-to-image" && image && (
-        <MaskBrush key={image.preview} source={image.preview} onMask={setMask} />
+        <MaskBrush
+          key={image.preview}
+          source={image.preview}
+          mask={mask}
+          onMask={(painted) =>
+            props.onDraft((draft) => (draft.image === image ? { ...draft, mask: painted } : draft))
+          }
+        />
       )}
       <div class="grid">
         {generates && field("width", "Width", { inputMode: "numeric" })}
@@ -118,7 +131,7 @@ export function ImageForms(props: FormProps & { tasktype: TaskType; reused: Imag
       <SubmitRow
         runtimes={props.runtimes}
         runtime={runtime?.name ?? ""}
-        onRuntime={setRuntime}
+        onRuntime={props.onRuntime}
         isBusy={props.isBusy}
         isReady={!takesImage || image !== null}
         onCopy={() =>
@@ -142,7 +155,7 @@ function checkpoints(catalogue: Catalogue): string[] {
 
 function storedForm(): ImageForm {
   try {
-    return { ...EMPTY_FORM, ...JSON.parse(sessionStorage.getItem(STORED_FORM) ?? "{}") };
+    return { ...EMPTY_FORM, ...JSON.parse(recall(STORED_FORM) ?? "{}") };
   } catch {
     return EMPTY_FORM;
   }

@@ -1,4 +1,5 @@
-import { useRef } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
+import { contentType } from "../file_types";
 import type { ImageInput } from "../requests";
 import { Drop } from "./drop";
 
@@ -10,14 +11,16 @@ export function ImagePicker(props: {
   onChange: (image: ImageInput | null) => void;
 }) {
   const input = useRef<HTMLInputElement>(null);
+  const [problem, setProblem] = useState("");
+  const take = (file: File) => {
+    const type = contentType(file);
+    // A file can also be dropped or pasted, whatever the field accepts.
+    const isOther = type !== "" && !type.startsWith("image/");
+    setProblem(isOther ? `${file.name} is not an image, but ${type}.` : "");
+    if (!isOther) props.onChange({ file, preview: URL.createObjectURL(file), name: file.name });
+  };
   return (
-    <Drop
-      id={props.id}
-      label={props.label}
-      accept="image/*"
-      input={input}
-      onFile={(file) => props.onChange({ file, preview: URL.createObjectURL(file), name: file.name })}
-    >
+    <Drop id={props.id} label={props.label} accept="image/*" input={input} onFile={take}>
       {props.image ? (
         <p>
           <img src={props.image.preview} alt="" /> {props.image.name}{" "}
@@ -26,6 +29,7 @@ export function ImagePicker(props: {
             class="quiet"
             onClick={() => {
               if (input.current) input.current.value = "";
+              input.current?.focus();
               props.onChange(null);
             }}
           >
@@ -34,6 +38,11 @@ export function ImagePicker(props: {
         </p>
       ) : (
         <p>or drop it here</p>
+      )}
+      {problem && (
+        <p class="problem" role="alert">
+          {problem}
+        </p>
       )}
     </Drop>
   );

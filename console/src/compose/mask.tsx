@@ -1,23 +1,38 @@
-import { useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { COVER_COLOR, coverFromFile } from "./mask_image";
 
-const OVERLAY = "rgba(255, 64, 64, 1)";
-
-/** A brush that marks which part of an image is to be changed. */
-export function MaskBrush({ source, onMask }: { source: string; onMask: (mask: Blob | null) => void }) {
+/** A brush, or a file, that marks which part of an image is to be changed. */
+export function MaskBrush(props: {
+  source: string;
+  /** What was painted before on another canvas, which is shown again. */
+  mask: HTMLCanvasElement | null;
+  onMask: (mask: HTMLCanvasElement | null) => void;
+}) {
   const canvas = useRef<HTMLCanvasElement>(null);
+  const file = useRef<HTMLInputElement>(null);
   const [brush, setBrush] = useState(48);
   const [size, setSize] = useState<{ width: number; height: number } | null>(null);
+  const [problem, setProblem] = useState("");
   const last = useRef<{ x: number; y: number } | null>(null);
+  /** Counts what changes the mask, so that a file that was read too late does not. */
+  const changes = useRef(0);
 
-  const paint = (event: PointerEvent) => {
+  useLayoutEffect(() => {
+    const target = canvas.current;
+    if (!target || !props.mask || props.mask === target) return;
+    target.getContext("2d")?.drawImage(props.mask, 0, 0);
+    props.onMask(target);
+  }, [size]);
+
+  const paint = (event: PointerEvent, isFirst: boolean) => {
     const target = canvas.current;
     const context = target?.getContext("2d");
     if (!target || !context) return;
     const box = target.getBoundingClientRect();
     const scale = target.width / box.width;
     const point = { x: (event.clientX - box.left) * scale, y: (event.clientY - box.top) * scale };
-    const from = last.current ?? point;
-    context.strokeStyle = OVERLAY;
+    const from = isFirst ? point : (last.current ?? point);
+    context.strokeStyle = COVER_COLOR;
     context.lineCap = "round";
     context.lineWidth = brush * scale;
     context.beginPath();
@@ -30,7 +45,25 @@ export function MaskBrush({ source, onMask }: { source: string; onMask: (mask: B
   const clear = () => {
     const target = canvas.current;
     target?.getContext("2d")?.clearRect(0, 0, target.width, target.height);
-    onMask(null);
+    if (file.current) file.current.value = "";
+    changes.current++;
+    setProblem("");
+    props.onMask(null);
+  };
+
+  const load = async (chosen: File | undefined) => {
+    const target = canvas.current;
+    if (!chosen || !target) return;
+    const change = ++changes.current;
+    try {
+      const cover = await coverFromFile(chosen, target.width, target.height);
+      if (change !== changes.current) return;
+      target.getContext("2d")?.putImageData(cover, 0, 0);
+      setProblem("");
+      props.onMask(target);
+    } catch (error) {
+      if (change === changes.current) setProblem((error as Error).message);
+    }
   };
 
   return (
@@ -38,12 +71,13 @@ export function MaskBrush({ source, onMask }: { source: string; onMask: (mask: B
       <legend>Mask: paint what is to change (optional)</legend>
       <div class="stack">
         <img
-          src={source}
+          src={props.source}
           alt="To be changed"
           onLoad={(event) => {
             const { naturalWidth: width, naturalHeight: height } = event.currentTarget;
             setSize({ width, height });
           }}
+          onError={() => setProblem("The browser cannot show this image, so no mask can be painted on it.")}
         />
         {size && (
           <canvas
@@ -53,12 +87,17 @@ export function MaskBrush({ source, onMask }: { source: string; onMask: (mask: B
             role="img"
             aria-label="Mask"
             onPointerDown={(event) => {
+              if (!event.isPrimary || event.button !== 0) return;
               event.currentTarget.setPointerCapture(event.pointerId);
-              last.current = null;
-              paint(event);
+              paint(event, true);
+              changes.current++;
+              // At once, so that what is seen is sent, also if the stroke is interrupted.
+              props.onMask(event.currentTarget);
             }}
-            onPointerMove={(event) => event.buttons > 0 && paint(event)}
-            onPointerUp={() => canvas.current && blackAndWhite(canvas.current).then(onMask)}
+            onPointerMove={(event) => event.isPrimary && last.current && paint(event, false)}
+            onLostPointerCapture={() => {
+              last.current = null;
+            }}
           />
         )}
       </div>
@@ -74,23 +113,23 @@ export function MaskBrush({ source, onMask }: { source: string; onMask: (mask: B
       <button type="button" class="quiet" onClick={clear}>
         Clear mask
       </button>
+      {size && (
+        <>
+          <label for="mask-file">or a mask from a file (white: to change)</label>
+          <input
+            ref={file}
+            id="mask-file"
+            type="file"
+            accept="image/*"
+            onChange={(event) => void load(event.currentTarget.files?.[0])}
+          />
+        </>
+      )}
+      {problem && (
+        <p class="problem" role="alert">
+          {problem}
+        </p>
+      )}
     </fieldset>
   );
-}
-
-/** Return the mask as a PNG: white where it is painted, black elsewhere. */
-function blackAndWhite(painted: HTMLCanvasElement): Promise<Blob | null> {
-  const mask = document.createElement("canvas");
-  mask.width = painted.width;
-  mask.height = painted.height;
-  const context = mask.getContext("2d");
-  if (!context) return Promise.resolve(null);
-  context.drawImage(painted, 0, 0);
-  context.globalCompositeOperation = "source-in";
-  context.fillStyle = "#fff";
-  context.fillRect(0, 0, mask.width, mask.height);
-  context.globalCompositeOperation = "destination-over";
-  context.fillStyle = "#000";
-  context.fillRect(0, 0, mask.width, mask.height);
-  return new Promise((resolve) => mask.toBlob(resolve, "image/png"));
 }

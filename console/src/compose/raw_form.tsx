@@ -3,6 +3,7 @@ import { useRef, useState } from "preact/hooks";
 import { type PlacedFault, placeFaults, syntaxFault } from "../faults";
 import { parseExactly } from "../json";
 import { submitBody } from "../requests";
+import { recall, remember } from "../store";
 import type { JsonObject, Runtime } from "../types";
 import type { FormProps } from "./compose";
 import { submitByKey } from "./submit_row";
@@ -11,15 +12,17 @@ const STORED_TEXT = "sd-on-ecs-raw";
 
 /** A request as JSON, with the API's faults at their places. */
 export function RawForm(props: FormProps) {
-  const [text, setText] = useState(() => sessionStorage.getItem(STORED_TEXT) ?? example(props.runtimes));
+  const [entered, setEntered] = useState(() => recall(STORED_TEXT));
+  // The runtimes, which the example names, may arrive later than the form.
+  const text = entered ?? example(props.runtimes);
   const area = useRef<HTMLTextAreaElement>(null);
   const syntax = syntaxFault(text);
   const refused = props.outcome?.isRefusal ? props.outcome.faults : [];
   const faults = syntax ? [syntax] : placeFaults(text, refused);
 
   const change = (next: string) => {
-    sessionStorage.setItem(STORED_TEXT, next);
-    setText(next);
+    remember(STORED_TEXT, next);
+    setEntered(next);
   };
   const show = (fault: PlacedFault) => {
     const target = area.current;

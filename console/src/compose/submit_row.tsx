@@ -43,10 +43,11 @@ export function SubmitRow(props: {
   );
 }
 
-/** Send a form by Ctrl+Enter or Cmd+Enter from any of its fields. */
+/** Send a form by Ctrl+Enter or Cmd+Enter from any of its fields, once for each press, if its button could send it. */
 export function submitByKey(event: KeyboardEvent & { currentTarget: HTMLFormElement }): void {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
     event.preventDefault();
-    event.currentTarget.requestSubmit();
+    const button = event.currentTarget.querySelector<HTMLButtonElement>("button[type=submit]");
+    if (button && !button.disabled && !event.repeat) event.currentTarget.requestSubmit(button);
   }
 }

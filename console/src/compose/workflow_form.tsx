@@ -1,33 +1,45 @@
-import { useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
+import { pointerSegment } from "../faults";
 import { submitBody } from "../requests";
 import type { Json, JsonObject } from "../types";
 import { inputKey, readWorkflow, type WorkflowInput, withInputs, workflowInputs } from "../workflow";
 import type { FormProps, Outcome } from "./compose";
+import type { Change, WorkflowDraft } from "./drafts";
 import { Drop } from "./drop";
 import { Field, TextField } from "./fields";
 import { SubmitRow, submitByKey } from "./submit_row";
 
 /** A ComfyUI workflow from a file, with its inputs to change before it is sent. */
-export function WorkflowForm(props: FormProps) {
-  const [workflow, setWorkflow] = useState<JsonObject | null>(null);
-  const [name, setName] = useState("");
+export function WorkflowForm(props: FormProps & { draft: WorkflowDraft; onDraft: Change<WorkflowDraft> }) {
+  const { name, workflow, texts, files } = props.draft;
   const [problem, setProblem] = useState("");
-  const [texts, setTexts] = useState<ReadonlyMap<string, string>>(new Map());
-  const [files, setFiles] = useState<ReadonlyMap<string, File>>(new Map());
-  const [selected, setRuntime] = useState("");
-  const runtime = props.runtimes.find((one) => one.name === selected)?.name ?? props.runtimes[0]?.name ?? "";
+  const taken = useRef(0);
+  const chosen = props.runtimes.find((one) => one.name === props.chosenRuntime);
+  const runtime = chosen?.name ?? props.runtimes[0]?.name ?? "";
 
   const take = async (file: File) => {
+    // A large file may be read more slowly than one that is chosen after it.
+    const number = ++taken.current;
     try {
-      setWorkflow(readWorkflow(await file.text()));
-      setName(file.name);
-      setTexts(new Map());
-      setFiles(new Map());
+      const read = readWorkflow(await file.text());
+      if (number !== taken.current) return;
+      props.onDraft(() => ({ name: file.name, workflow: read, texts: new Map(), files: new Map() }));
+      // Faults of the workflow before may name nodes of this one.
+      props.onReplaced();
       setProblem("");
     } catch (error) {
-      setProblem((error as Error).message);
+      if (number === taken.current) setProblem((error as Error).message);
     }
   };
+  const setText = (key: string, text: string) =>
+    props.onDraft((draft) => ({ ...draft, texts: new Map(draft.texts).set(key, text) }));
+  const setFile = (key: string, file: File | null) =>
+    props.onDraft((draft) => {
+      const changed = new Map(draft.files);
+      if (file) changed.set(key, file);
+      else changed.delete(key);
+      return { ...draft, files: changed };
+    });
 
   const request = async (id: string, upload: (file: File) => Promise<string>) => {
     const links: JsonObject = {};
@@ -72,8 +84,9 @@ export function WorkflowForm(props: FormProps) {
               input={input}
               outcome={props.outcome}
               text={texts.get(inputKey(input.node, input.name)) ?? String(input.value)}
-              onText={(text) => setTexts(new Map(texts).set(inputKey(input.node, input.name), text))}
-              onFile={(file) => setFiles(new Map(files).set(inputKey(input.node, input.name), file))}
+              file={files.get(inputKey(input.node, input.name)) ?? null}
+              onText={(text) => setText(inputKey(input.node, input.name), text)}
+              onFile={(file) => setFile(inputKey(input.node, input.name), file)}
             />
           ))}
         </div>
@@ -81,7 +94,7 @@ export function WorkflowForm(props: FormProps) {
       <SubmitRow
         runtimes={props.runtimes}
         runtime={runtime}
-        onRuntime={setRuntime}
+        onRuntime={props.onRuntime}
         isBusy={props.isBusy}
         isReady={workflow !== null}
         onCopy={() =>
@@ -96,25 +109,43 @@ function InputField(props: {
   input: WorkflowInput;
   outcome: Outcome | null;
   text: string;
+  file: File | null;
   onText: (text: string) => void;
-  onFile: (file: File) => void;
+  onFile: (file: File | null) => void;
 }) {
-  const { node, title, name, value, isFile } = props.input;
+  const { node, title, name, value, accept } = props.input;
   const id = `input-${node}-${name}`;
-  const place = `/${node}/inputs/${name}`;
+  const place = `/${pointerSegment(node)}/inputs/${pointerSegment(name)}`;
+  const chooser = useRef<HTMLInputElement>(null);
   const refused = props.outcome?.isRefusal ? props.outcome.faults : [];
-  const faults = refused.filter(({ path }) => path.endsWith(place));
+  const faults = refused.filter(({ path }) => path.endsWith(place) || path.includes(`${place}/`));
   const label = `${title} (${node}): ${name}`;
-  if (isFile) {
+  if (accept !== null) {
     return (
       <Field id={id} label={label} faults={faults}>
         <input
+          ref={chooser}
           id={id}
           type="file"
+          accept={accept}
           aria-describedby={`${id}-faults`}
-          onChange={(event) => event.currentTarget.files?.[0] && props.onFile(event.currentTarget.files[0])}
+          onChange={(event) => props.onFile(event.currentTarget.files?.[0] ?? null)}
         />
-        <small>{String(value)}</small>
+        <small>{props.file ? props.file.name : String(value)}</small>
+        {props.file && (
+          <button
+            type="button"
+            class="quiet"
+            aria-label={`Remove the file of ${label}`}
+            onClick={() => {
+              if (chooser.current) chooser.current.value = "";
+              chooser.current?.focus();
+              props.onFile(null);
+            }}
+          >
+            Remove
+          </button>
+        )}
       </Field>
     );
   }

@@ -2,14 +2,10 @@ import { useState } from "preact/hooks";
 import type { Api } from "../api";
 import { type Feed, hasDetails } from "../feed";
 import type { ImageInput } from "../requests";
-import { isFinal, type Link, type Task } from "../types";
+import { isFinal, type Task } from "../types";
+import { type Item, itemKey, itemsOf } from "./items";
 import { TaskCard } from "./task_card";
 import { Viewer } from "./viewer";
-
-interface Shown {
-  task: Task;
-  link: Link;
-}
 
 /** The deployment's newest tasks and their images. */
 export function Gallery(props: {
@@ -19,13 +15,13 @@ export function Gallery(props: {
   onMore: () => void;
   onReuse: (image: ImageInput) => void;
 }) {
-  const [shown, setShown] = useState<Shown | null>(null);
+  const [shown, setShown] = useState<Item | null>(null);
   const { tasks } = props.feed;
   const waiting = tasks.filter((task) => !isFinal(task.status)).length;
-  const images: Shown[] = tasks
-    .filter(hasDetails)
-    .flatMap((task) => task.images.map((link) => ({ task, link })));
-  const index = images.findIndex(({ link }) => link.s3 === shown?.link.s3);
+  const items = tasks.filter(hasDetails).flatMap(itemsOf);
+  const index = shown ? items.findIndex((item) => itemKey(item) === itemKey(shown)) : -1;
+  // The feed renews links before they expire.
+  const current = items[index] ?? shown;
   return (
     <section class="gallery" aria-label="Tasks">
       <h2>Tasks</h2>
@@ -35,13 +31,7 @@ export function Gallery(props: {
       {tasks.length === 0 && <p class="note">No tasks yet. Images appear here.</p>}
       <ul class="cards">
         {tasks.map((task) => (
-          <TaskCard
-            key={task.id}
-            api={props.api}
-            task={task}
-            onUpdate={props.onUpdate}
-            onOpen={(opened, link) => setShown({ task: opened, link })}
-          />
+          <TaskCard key={task.id} api={props.api} task={task} onUpdate={props.onUpdate} onOpen={setShown} />
         ))}
       </ul>
       {props.feed.hasMore && (
@@ -49,19 +39,16 @@ export function Gallery(props: {
           Older tasks
         </button>
       )}
-      {shown && (
+      {current && (
         <Viewer
-          task={shown.task}
-          link={shown.link}
+          task={current.task}
+          link={current.link}
           onClose={() => setShown(null)}
           onStep={(step) => {
-            const next = images[index + step];
+            const next = items[index + step];
             if (next) setShown(next);
           }}
-          onReuse={(image) => {
-            setShown(null);
-            props.onReuse(image);
-          }}
+          onReuse={props.onReuse}
         />
       )}
     </section>

@@ -1,49 +1,66 @@
-import { useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import { type Api, ApiError } from "../api";
 import { hasDetails } from "../feed";
-import { isFinal, type Link, type Task, type TaskSummary } from "../types";
+import { isFinal, type Task, type TaskSummary } from "../types";
 import { secondsOf } from "./duration";
+import { type Item, itemKey, itemsOf } from "./items";
 import { Media } from "./media";
 
 export function TaskCard(props: {
   api: Api;
   task: TaskSummary | Task;
   onUpdate: (task: Task) => void;
-  onOpen: (task: Task, link: Link) => void;
+  onOpen: (item: Item) => void;
 }) {
   const { task } = props;
-  const [problem, setProblem] = useState("");
+  const [failure, setFailure] = useState({ message: "", status: task.status });
+  const card = useRef<HTMLLIElement>(null);
+  // What failed while the task was queued or running says nothing of one that has ended since.
+  const problem = failure.status === task.status ? failure.message : "";
   const details = hasDetails(task) ? task : null;
   const seconds = secondsOf(task);
   const run = (call: Promise<Task>) =>
     call.then(
       (changed) => {
-        setProblem("");
+        setFailure({ message: "", status: task.status });
+        // The button that was pressed disappears, and the focus would be lost with it.
+        card.current?.focus();
         props.onUpdate(changed);
       },
-      (error) => setProblem(error instanceof ApiError ? error.message : String(error)),
+      (error) =>
+        setFailure({
+          message: error instanceof ApiError ? error.message : String(error),
+          status: task.status,
+        }),
     );
+  const items = details ? itemsOf(details) : [];
+  const leftOut = (details?.images_left_out ?? 0) + (details?.other_images_left_out ?? 0);
   return (
-    <li class={`card ${task.status}`} aria-label={`Task ${task.id}`}>
+    <li ref={card} tabIndex={-1} class={`card ${task.status}`} aria-label={`Task ${task.id}`}>
       <p class="head">
         <b title={task.id}>{task.id}</b>
         <span class="status">{task.status}</span>
       </p>
-      {details && details.images.length > 0 && (
+      {items.length > 0 && (
         <div class="thumbs">
-          {details.images.map((link, number) => (
+          {items.map((item) => (
             <button
-              key={link.s3}
+              key={itemKey(item)}
               type="button"
               class="thumb"
-              aria-label={`Open image ${number + 1} of ${task.id}`}
-              onClick={() => props.onOpen(details, link)}
+              aria-label={`Open ${item.label} of ${task.id}`}
+              onClick={() => props.onOpen(item)}
             >
-              <Media link={link} alt="" controls={false} />
+              {item.link ? (
+                <Media link={item.link} alt="" controls={false} />
+              ) : (
+                <span class="text">Text</span>
+              )}
             </button>
           ))}
         </div>
       )}
+      {leftOut > 0 && <p class="note">{leftOut} more are listed in its output document.</p>}
       {details && <Waiting task={details} />}
       {details?.error && (
         <p class="problem">
@@ -51,6 +68,7 @@ export function TaskCard(props: {
         </p>
       )}
       {details?.outputs_deleted_at && <p class="note">Its images were deleted.</p>}
+      {task.problem && <p class="problem">{task.problem}</p>}
       {problem && (
         <p class="problem" role="alert">
           {problem}
@@ -72,7 +90,7 @@ export function TaskCard(props: {
             {details?.cancel_requested ? "Cancelling…" : "Cancel"}
           </button>
         )}
-        {isFinal(task.status) && (details?.images.length ?? 0) > 0 && (
+        {isFinal(task.status) && items.length > 0 && (
           <button
             type="button"
             class="quiet"

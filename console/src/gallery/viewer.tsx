@@ -1,14 +1,17 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { download, outputDocument } from "../api";
 import type { ImageInput } from "../requests";
-import type { JsonObject, Link, OutputDocument, Receipt, Task } from "../types";
+import type { Link, OutputDocument, Receipt, Task } from "../types";
 import { secondsOf } from "./duration";
 import { isImage, Media } from "./media";
+
+const SAVE_MILLISECONDS = 60_000;
 
 /** One image with what is known of it; the arrow keys go to the others. */
 export function Viewer(props: {
   task: Task;
-  link: Link;
+  /** Without one, the task made texts only. */
+  link: Link | null;
   onClose: () => void;
   onStep: (step: number) => void;
   onReuse: (image: ImageInput) => void;
@@ -17,8 +20,11 @@ export function Viewer(props: {
   const dialog = useRef<HTMLDialogElement>(null);
   const [output, setOutput] = useState<OutputDocument | null>(null);
   const [problem, setProblem] = useState("");
-  const name = link.s3.slice(link.s3.lastIndexOf("/") + 1);
+  const [isSaving, setSaving] = useState(false);
+  const name = link ? link.s3.slice(link.s3.lastIndexOf("/") + 1) : task.id;
   const receipt = receiptOf(output, link);
+  const shown = useRef(name);
+  shown.current = name;
 
   useEffect(() => dialog.current?.showModal(), []);
   useEffect(() => {
@@ -28,44 +34,63 @@ export function Viewer(props: {
     let isCurrent = true;
     outputDocument(task.output.url).then(
       (read) => isCurrent && setOutput(read),
-      () => isCurrent && setProblem("The details of this image could not be read."),
+      () => isCurrent && setProblem("The details could not be read: the output document may be deleted."),
     );
     return () => {
       isCurrent = false;
     };
   }, [task.output?.s3]);
 
-  const save = async () => {
+  const save = async (file: Link) => {
+    if (isSaving) return;
+    setSaving(true);
     try {
       const anchor = document.createElement("a");
-      anchor.href = URL.createObjectURL(await download(link.url));
+      anchor.href = URL.createObjectURL(await download(file.url));
       anchor.download = name;
       anchor.click();
-      URL.revokeObjectURL(anchor.href);
+      // Some browsers begin to read it only after the click.
+      setTimeout(() => URL.revokeObjectURL(anchor.href), SAVE_MILLISECONDS);
+      if (shown.current === name) setProblem("");
     } catch (error) {
-      setProblem((error as Error).message);
+      if (shown.current === name) setProblem((error as Error).message);
+    } finally {
+      setSaving(false);
     }
   };
 
   return (
     <dialog
       ref={dialog}
-      aria-label={`Image ${name}`}
+      aria-label={link ? `Image ${name}` : `Output of ${name}`}
       onClose={props.onClose}
       onClick={(event) => event.target === dialog.current && dialog.current?.close()}
       onKeyDown={(event) => {
-        if (event.target instanceof HTMLTextAreaElement) return;
+        // In a text and in the controls of a video, arrow keys have another meaning; Alt and an arrow goes back.
+        if (event.target instanceof HTMLTextAreaElement || event.target instanceof HTMLMediaElement) return;
+        if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
         if (event.key === "ArrowRight") props.onStep(1);
         if (event.key === "ArrowLeft") props.onStep(-1);
       }}
     >
       <div class="full">
-        <Media link={link} alt={receipt?.infotext?.split("\n")[0] || `Output of ${task.id}`} controls />
+        {link && (
+          <Media link={link} alt={receipt?.infotext?.split("\n")[0] || `Output of ${task.id}`} controls />
+        )}
+        {output?.texts?.map(({ node, key, value }) => (
+          <textarea
+            key={`${node} ${key}`}
+            readOnly
+            rows={6}
+            aria-label={`Text of node ${node} (${key})`}
+            value={value.join("\n")}
+          />
+        ))}
       </div>
       <div class="details">
         <h2>{name}</h2>
         <dl>
-          {facts(task, receipt).map(([label, value]) => (
+          {facts(task, receipt, output).map(([label, value]) => (
             <div key={label}>
               <dt>{label}</dt>
               <dd>{value}</dd>
@@ -73,22 +98,38 @@ export function Viewer(props: {
           ))}
         </dl>
         {receipt?.infotext && <textarea readOnly rows={6} aria-label="Infotext" value={receipt.infotext} />}
+        {output?.warnings && output.warnings.length > 0 && (
+          <ul class="note" aria-label="Warnings">
+            {output.warnings.map((warning) => (
+              <li key={warning.path + warning.message}>
+                {warning.path && <code>{warning.path}</code>} {warning.message}
+              </li>
+            ))}
+          </ul>
+        )}
         {problem && (
           <p class="problem" role="alert">
             {problem}
           </p>
         )}
         <div class="submit">
-          <button type="button" class="primary" onClick={() => void save()}>
-            Download
-          </button>
-          <button
-            type="button"
-            disabled={!isImage(link)}
-            onClick={() => props.onReuse({ s3: link.s3, preview: link.url, name })}
-          >
-            Use in image to image
-          </button>
+          {link && (
+            <button type="button" class="primary" onClick={() => void save(link)}>
+              {isSaving ? "Downloading…" : "Download"}
+            </button>
+          )}
+          {link && (
+            <button
+              type="button"
+              disabled={!isImage(link)}
+              onClick={() => {
+                dialog.current?.close();
+                props.onReuse({ s3: link.s3, preview: link.url, name });
+              }}
+            >
+              Use in image to image
+            </button>
+          )}
           <button type="button" onClick={() => dialog.current?.close()}>
             Close
           </button>
@@ -98,13 +139,13 @@ export function Viewer(props: {
   );
 }
 
-function receiptOf(output: OutputDocument | null, link: Link): Receipt | undefined {
-  return output?.images?.find(({ key }) => link.s3.endsWith(`/${key}`));
+function receiptOf(output: OutputDocument | null, link: Link | null): Receipt | undefined {
+  return link ? output?.images?.find(({ key }) => link.s3.endsWith(`/${key}`)) : undefined;
 }
 
-function facts(task: Task, receipt: Receipt | undefined): [string, string][] {
+function facts(task: Task, receipt: Receipt | undefined, output: OutputDocument | null): [string, string][] {
   const found: [string, string | number | null | undefined][] = [
-    ["Seed", receipt?.seed ?? seedsOf(receipt?.seeds)],
+    ["Seed", receipt?.seed ?? seedsOf(output)],
     ["Model", receipt?.model],
     ["Size", receipt?.width && receipt.height ? `${receipt.width} × ${receipt.height}` : null],
     ["Runtime", task.runtime],
@@ -117,8 +158,8 @@ function facts(task: Task, receipt: Receipt | undefined): [string, string][] {
 }
 
 /** A workflow has a seed for each node that draws one. */
-function seedsOf(seeds: JsonObject | undefined): string {
-  return Object.entries(seeds ?? {})
-    .map(([node, seed]) => `${typeof seed === "object" ? JSON.stringify(seed) : seed} (node ${node})`)
+function seedsOf(output: OutputDocument | null): string {
+  return Object.entries(output?.seeds ?? {})
+    .map(([input, seed]) => `${seed} (${input})`)
     .join(", ");
 }

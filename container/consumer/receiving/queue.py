@@ -1,6 +1,8 @@
 """The runtime's SQS queue."""
 
 import json
+import threading
+from collections import deque
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
@@ -13,14 +15,19 @@ if TYPE_CHECKING:
 MAX_BATCH = 10
 """SQS allows at most ten messages in one receive or one batch."""
 
+REMEMBERED_RELEASES = 1000
+"""More than a worker releases while one call of the heartbeat is under way."""
+
 
 class SqsQueue:
-    """Receives, extends, releases and deletes messages of one queue."""
+    """Receives, extends, releases and deletes messages of one queue; can be used from several threads."""
 
     def __init__(self, client: "SQSClient", url: str, *, visibility_seconds: int) -> None:
         self._client = client
         self._url = url
         self._visibility_seconds = visibility_seconds
+        self._changing = threading.Lock()
+        self._released: deque[str] = deque(maxlen=REMEMBERED_RELEASES)
 
     def receive(self, *, wait_seconds: int, max_messages: int = 1) -> list[Delivery]:
         """Return up to `max_messages` messages, but at most 10; wait `wait_seconds` for the first one."""
@@ -43,23 +50,28 @@ class SqsQueue:
         ]
 
     def extend(self, deliveries: Sequence[Delivery], seconds: int) -> None:
-        """Keep messages invisible for `seconds` from now; ignore messages that were already deleted."""
+        """Keep messages invisible for `seconds` from now; ignore those that were released or deleted."""
         for batch in _batches(deliveries):
-            self._client.change_message_visibility_batch(
-                QueueUrl=self._url,
-                Entries=[
-                    {
-                        "Id": str(index),
-                        "ReceiptHandle": delivery.receipt_handle,
-                        "VisibilityTimeout": seconds,
-                    }
-                    for index, delivery in enumerate(batch)
-                ],
-            )
+            with self._changing:
+                held = [delivery for delivery in batch if delivery.receipt_handle not in self._released]
+                if held:
+                    self._change_visibility(held, seconds)
 
     def release(self, delivery: Delivery, seconds: int) -> None:
         """Make a message visible again after `seconds`."""
-        self.extend([delivery], seconds)
+        # Not while the heartbeat extends it: whichever call AWS executes last would decide.
+        with self._changing:
+            self._released.append(delivery.receipt_handle)
+            self._change_visibility([delivery], seconds)
+
+    def _change_visibility(self, deliveries: Sequence[Delivery], seconds: int) -> None:
+        self._client.change_message_visibility_batch(
+            QueueUrl=self._url,
+            Entries=[
+                {"Id": str(index), "ReceiptHandle": delivery.receipt_handle, "VisibilityTimeout": seconds}
+                for index, delivery in enumerate(deliveries)
+            ],
+        )
 
     def delete(self, delivery: Delivery) -> None:
         """Delete a message from the queue."""

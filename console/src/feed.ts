@@ -179,7 +179,9 @@ export class TaskFeed {
     if (task.problem) return Date.now() - this.lastRead(task) >= MAX_PAUSE_MILLISECONDS;
     if (!hasDetails(task)) return true;
     if (task.status === "queued") return Date.now() - this.lastRead(task) >= QUEUED_MILLISECONDS;
-    return !isFinal(task.status) || linksOf(task).some(isExpired);
+    if (!isFinal(task.status)) return true;
+    // By a clock that is wrong, new links have expired too: without a pause they would be read for ever.
+    return linksOf(task).some(isExpired) && Date.now() - this.lastRead(task) >= LIST_MILLISECONDS;
   }
 
   private lastRead(task: TaskSummary): number {

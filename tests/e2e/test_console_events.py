@@ -357,7 +357,7 @@ def test_a_reading_that_began_before_images_were_deleted_does_not_show_them_agai
     delete = page.get_by_role("button", name="Delete the images of done")
     expect(delete).to_be_visible()
     held = _hold(page, "**/v1alpha2/tasks/done")
-    _until_held(page, held, 1)
+    _until_held(page, held, 1)  # the link has almost expired, so the task is read again
     deleted = _task("done", outputs_deleted_at="2026-01-01T00:00:00Z")
     page.route("**/v1alpha2/tasks/done/outputs", _answering(deleted))
     page.on("dialog", lambda dialog: dialog.accept())
@@ -384,3 +384,16 @@ def test_older_tasks_are_loaded_anew_if_a_page_of_newer_ones_came_between(page: 
     expect(page.get_by_label("Task newest")).to_be_visible()
     expect(page.get_by_label("Task second")).to_have_count(0)
     expect(page.get_by_role("button", name="Older tasks")).to_be_visible()
+
+
+def test_an_opened_image_gets_a_new_link_before_its_own_expires(page: Page) -> None:
+    page.route("**/*.png", lambda route: route.fulfill(path=CAT))
+    link = _link(page, "1.png", minutes=1)
+    _serve_tasks(page, _task("done", images=[link]))
+    page.reload()
+    page.get_by_role("button", name="Open image 1 of done").click()
+    image = page.get_by_role("dialog").locator("img")
+    expect(image).to_have_attribute("src", link["url"])
+    renewed = link | {"url": f"{link['url']}?renewed", "expires_at": _link(page, "1.png")["expires_at"]}
+    page.route("**/v1alpha2/tasks/done", _answering(_task("done", images=[renewed])))
+    expect(image).to_have_attribute("src", renewed["url"], timeout=OUTCOME_MS)

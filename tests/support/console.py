@@ -94,3 +94,8 @@ def open_image(page: Page, task_id: str) -> Locator:
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("Seed")
     return dialog
+
+
+def wait_until_drawn(page: Page) -> None:
+    """Wait until the page has shown what it received."""
+    page.evaluate("new Promise(done => requestAnimationFrame(() => setTimeout(done)))")

@@ -1,5 +1,6 @@
 """The console when answers arrive late or fail, and when keys and clicks come in an unusual order."""
 
+import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -110,6 +111,23 @@ def test_a_request_is_sent_once_however_often_the_keys_are_pressed(page: Page) -
     page.get_by_label("Scale by").press("Control+Enter")
     wait_until_drawn(page)
     assert len(held) == 1, "there is no image to upscale"
+
+
+def test_the_same_request_after_lost_answers_is_the_same_task(page: Page) -> None:
+    sent: list[str] = []
+
+    def lose_answer(route: Route) -> None:
+        sent.append(str(route.request.post_data))
+        route.fetch()
+        route.abort()
+
+    page.route("**/v1alpha2", lose_answer)
+    page.get_by_label("Prompt", exact=True).fill("a cat that is made once")
+    page.get_by_role("button", name="Generate").click()
+    expect(page.get_by_role("alert")).to_contain_text("no answer", timeout=OUTCOME_MS)
+    page.unroute("**/v1alpha2")
+    assert json.dumps(submitted(page)["metadata"]["id"]) in sent[0]
+    assert submitted(page)["metadata"]["id"] not in sent[0], "a request that was answered is a new one"
 
 
 def test_an_answer_is_shown_at_the_form_that_was_sent(page: Page) -> None:

@@ -54,6 +54,7 @@ export function Compose(props: {
   const [isBusy, setBusy] = useState(false);
   // A second key press or click may come before the button is shown as disabled.
   const isSending = useRef(false);
+  const unanswered = useRef<{ id: string; text: string } | null>(null);
   const [preview, setPreview] = useState<JsonObject | null>(null);
   const [images, setImages] = useState<Partial<Record<Mode, ImageDraft>>>({});
   const [workflow, setWorkflow] = useState(NO_WORKFLOW);
@@ -84,11 +85,19 @@ export function Compose(props: {
     const setOutcome = (outcome: Outcome | null) => setOutcomes((all) => ({ ...all, [mode]: outcome }));
     setOutcome(null);
     try {
-      const text = await body(newTaskId(mode === "raw" ? "task" : mode));
-      const accepted = await props.api.submit(text);
+      const id = newTaskId(mode === "raw" ? "task" : mode);
+      const made = { id, text: await body(id) };
+      const before = unanswered.current;
+      // Without an answer, the task may run: the same request again must be the same task.
+      const isSame = before !== null && made.text.replaceAll(id, before.id) === before.text;
+      const sent = isSame ? before : made;
+      unanswered.current = sent;
+      const accepted = await props.api.submit(sent.text);
+      unanswered.current = null;
       setOutcome({ message: `Accepted as ${accepted.id}.`, faults: accepted.warnings, isRefusal: false });
       props.onSubmitted();
     } catch (error) {
+      if (error instanceof ApiError && !error.isTemporary) unanswered.current = null;
       const faults = error instanceof ApiError ? error.details : [];
       setOutcome({ message: (error as Error).message, faults, isRefusal: true });
     } finally {

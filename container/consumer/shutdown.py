@@ -2,9 +2,10 @@
 
 import logging
 import signal
+import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -26,7 +27,12 @@ LAST_WRITES_SECONDS: Final = 8
 RELEASE_SECONDS: Final = 4
 """How long releasing jobs may take at the very end, in case AWS hangs too."""
 
+RECEIVE_SECONDS: Final = 1.0
+"""How long to wait for a receive under way, which may take a message that was just released."""
+
 CHECK_SECONDS: Final = 0.25
+
+SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 _UNKNOWN: Final = float("inf")
 
@@ -60,18 +66,28 @@ class ProcessEnd:
         """Release all jobs and exit without waiting for any other thread."""
         if not self._ending.acquire(blocking=False):
             return
-        actions: list[Callable[[], None]] = [self._batcher.release]
-        actions += [partial(self._release, job) for job in self._jobs.all()]
-        threads = [threading.Thread(target=action, name="release", daemon=True) for action in actions]
-        for thread in threads:
-            thread.start()
         deadline = time.monotonic() + RELEASE_SECONDS
-        for thread in threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
+        _run_until(
+            deadline, [self._batcher.release, *(partial(self._release, job) for job in self._jobs.all())]
+        )
+        _run_until(deadline, [partial(self._batcher.close, RECEIVE_SECONDS)])
         self._exit_process(status)
 
     def _release(self, job: Job) -> None:
         self._finisher.release(job, count_attempt=False)
+
+
+def _run_until(deadline: float, actions: Sequence[Callable[[], None]]) -> None:
+    """Run actions at the same time and wait for them, at most until a deadline of the monotonic clock."""
+    threads = [threading.Thread(target=action, name="release", daemon=True) for action in actions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+
+
+def _leave_to_thread(_number: int, _frame: Any) -> None:
+    """Do nothing: the interpreter has written the signal's number to the socket already."""
 
 
 class GracefulShutdown:
@@ -91,13 +107,26 @@ class GracefulShutdown:
         self._process_end = process_end
         self._shutting_down = shutting_down
         self._shutdown_seconds = shutdown_seconds
+        self._signals, self._wakeup = socket.socketpair()
 
     def install(self) -> None:
-        """Handle SIGTERM and SIGINT."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._signalled)
+        """Handle SIGTERM and SIGINT in a thread of its own.
 
-    def _signalled(self, number: int, _frame: Any) -> None:
+        Python's handlers run in the main thread, which would not notice a signal that comes just before it
+        begins to wait for the engine.
+        """
+        self._wakeup.setblocking(False)  # noqa: FBT003 - positional only
+        signal.set_wakeup_fd(self._wakeup.fileno())
+        for number in SIGNALS:
+            signal.signal(number, _leave_to_thread)
+        threading.Thread(target=self._listen, name="signals", daemon=True).start()
+
+    def _listen(self) -> None:
+        while numbers := self._signals.recv(1):
+            if numbers[0] in SIGNALS:
+                self._signalled(numbers[0])
+
+    def _signalled(self, number: int) -> None:
         is_second_signal = self._shutting_down.is_set()
         self._shutting_down.set()
         threading.Thread(

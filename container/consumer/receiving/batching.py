@@ -61,15 +61,18 @@ class AffinityBatcher:
     _groups_served: dict[str | None, None] = field(default_factory=dict)
     """The groups of the last tasks, the one that was served last at the end."""
     _backlog: int = 0
+    _is_closed: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _choosing: threading.Lock = field(default_factory=threading.Lock)
+    _releasing: threading.Lock = field(default_factory=threading.Lock)
 
     def next(self) -> WaitingMessage | None:
         """Return the next message, or None if there is none."""
         with self._choosing:
-            self._fill()
+            if not self._is_closed:
+                self._fill()
             with self._lock:
-                return self._choose()
+                return None if self._is_closed else self._choose()
 
     def refresh(self) -> None:
         """Read the queue's backlog; the heartbeat calls this, so that the GPU does not wait for it."""
@@ -86,10 +89,21 @@ class AffinityBatcher:
 
     def release(self) -> None:
         """Make all received messages visible again; nothing was claimed, so no attempt is counted."""
-        with self._lock:
-            released, self._waiting = self._waiting, []
-        for waiting in released:
-            self.queue.release(waiting.delivery, 0)
+        with self._releasing:  # so that whoever calls this too returns only when all are visible
+            with self._lock:
+                released, self._waiting = self._waiting, []
+            for waiting in released:
+                self.queue.release(waiting.delivery, 0)
+
+    def close(self, seconds: float) -> None:
+        """Release all received messages, and those that a receive brings which is under way.
+
+        Wait at most `seconds` for it: if it takes a message that was just released, it returns at once.
+        """
+        self._is_closed = True
+        if self._choosing.acquire(timeout=seconds):
+            self._choosing.release()
+        self.release()
 
     def _fill(self) -> None:
         """Receive as many messages as there is room for; wait only if there are none yet."""

@@ -1,13 +1,16 @@
 """The order in which a batcher returns waiting messages."""
 
 import itertools
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from container.consumer.job import Delivery
 from container.consumer.receiving.batching import AffinityBatcher
 from domain.routing import Runtime
 from runtimes.base import RuntimeType
@@ -178,3 +181,61 @@ def test_the_oldest_task_goes_first_whatever_its_group_is_after_it_was_overtaken
 
 def test_with_size_1_groups_have_no_turns() -> None:
     assert process_all(new_batcher(of_groups(*"aab"), size=1)) == "a0 a1 b2"
+
+
+class LongPoll(FakeQueue):
+    """A queue whose receive waits until a message becomes visible."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.receiving = threading.Event()
+        self.has_message = threading.Event()
+
+    def receive(self, *, wait_seconds: int, max_messages: int = 1) -> list[Delivery]:
+        self.receiving.set()
+        assert self.has_message.wait(10)
+        return super().receive(wait_seconds=wait_seconds, max_messages=max_messages)
+
+
+def test_a_message_that_arrives_while_the_worker_ends_is_released_and_not_claimed() -> None:
+    queue = LongPoll()
+    batcher = new_batcher(queue)
+    with ThreadPoolExecutor(2) as pool:
+        claiming = pool.submit(batcher.next)
+        queue.receiving.wait()
+        closing = pool.submit(batcher.close, 10)
+        queue.visible = [delivery("late")]
+        queue.has_message.set()
+        closing.result()
+        assert claiming.result() is None
+    assert [one.body for one, _ in queue.released] == ["late"]
+    assert batcher.next() is None
+
+
+class SlowRelease(FakeQueue):
+    """A queue whose release takes as long as a test wants."""
+
+    def __init__(self, deliveries: Iterable[Delivery]) -> None:
+        super().__init__(deliveries)
+        self.releasing = threading.Event()
+        self.may_end = threading.Event()
+
+    def release(self, delivery: Delivery, seconds: int) -> None:
+        self.releasing.set()
+        assert self.may_end.wait(10)
+        super().release(delivery, seconds)
+
+
+def test_all_messages_are_released_when_the_batcher_is_closed_also_by_another_thread() -> None:
+    queue = SlowRelease([delivery_for_checkpoint("a", "a"), delivery_for_checkpoint("b", "b")])
+    batcher = new_batcher(queue)
+    assert batcher.next()
+    with ThreadPoolExecutor(2) as pool:
+        pool.submit(batcher.release)
+        queue.releasing.wait()
+        closing = pool.submit(batcher.close, 10)
+        with pytest.raises(TimeoutError):
+            closing.result(0.2)
+        queue.may_end.set()
+        closing.result()
+        assert len(queue.released) == 1

@@ -55,8 +55,9 @@ def media_type(source: Local) -> str | None:
     return MEDIA_TYPES.get(source.suffix.lower()) if isinstance(source, Path) else None
 
 
-def read_local(source: Local) -> tuple[str, bytes]:
-    """Return the name and the bytes of a local input; raise `InputError` if it cannot be one."""
+def read_local(source: Local) -> tuple[str, bytes, str | None]:
+    """Return the name, the bytes and the `media_type` of a local input; raise `InputError` if it is none."""
+    kind = media_type(source)
     if isinstance(source, bytes):
         name, content = "input", source
     else:
@@ -66,9 +67,9 @@ def read_local(source: Local) -> tuple[str, bytes]:
             raise InputError(f"{source} cannot be read: {error.strerror or error}") from None
     if not content:
         raise InputError(f"{name} is empty")
-    if media_type(source) is None and len(content) > MAX_UPLOAD_BYTES:
+    if kind is None and len(content) > MAX_UPLOAD_BYTES:
         raise InputError(f"{name} has {len(content):,} bytes; an image has at most {MAX_UPLOAD_BYTES:,}")
-    return name, content
+    return name, content, kind
 
 
 def output_links(task: Task, *, others: bool, document: bool) -> dict[str, str]:

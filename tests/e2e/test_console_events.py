@@ -18,7 +18,7 @@ BREAKOUT = "<img src=x onerror=\"document.title='broken'\">"
 
 
 def _hold(page: Page, url: str) -> list[Route]:
-    """Hold the requests to a URL, so that the test answers them."""
+    """Intercept the requests to a URL and leave them unanswered; the test answers them later."""
     held: list[Route] = []
 
     def hold(route: Route) -> None:

@@ -29,7 +29,7 @@ from sd_on_ecs.api_types import (
 from sd_on_ecs.bodies import names_checkpoint, new_id
 from sd_on_ecs.connection import find_connection, normalize_endpoint
 from sd_on_ecs.errors import Conflict, InputError, TaskFailed, WaitTimeout, storage_error
-from sd_on_ecs.inputs import Local, copied, find_local, media_type, read_local
+from sd_on_ecs.inputs import Local, copied, find_local, read_local
 from sd_on_ecs.retrying import DEFAULT_RETRIES, Retries
 
 PAGE: Final = 100
@@ -210,8 +210,7 @@ class Client:
 
     def upload(self, source: Local) -> str:
         """Upload an image, or a video or sound for ComfyUI, and return the link to use in tasks."""
-        name, content = read_local(source)
-        kind = media_type(source)
+        name, content, kind = read_local(source)
         body = {} if kind is None else {"content_type": kind}
         offered = cast("Upload", (self._transport.call("POST", "/v1alpha2/uploads", body=body)).json())
         response = self._transport.post_form(offered["url"], offered["fields"], name, content)

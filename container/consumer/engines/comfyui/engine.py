@@ -19,12 +19,7 @@ from container.consumer.engines.base import (
     Verdict,
 )
 from container.consumer.engines.comfyui.answer import Asked, read_result
-from container.consumer.engines.comfyui.client import (
-    ComfyUi,
-    EngineEnded,
-    until_it_responds,
-    wait_until,
-)
+from container.consumer.engines.comfyui.client import ComfyUi, EngineEnded, until_it_responds, wait_until
 from container.consumer.engines.comfyui.events import Events
 from container.consumer.engines.comfyui.faults import DamagedModel, UnreadableFile, failure, message
 from container.consumer.engines.comfyui.folders import Folders
